@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+// The `headgate` command: the built program where there is one, else the sources. It installs nothing.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { fetchedRuntime, isNewEnough, NEEDED, runtimeEnv } from "./lib/node-runtime.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const built = join(root, "dist", "main.js");
+const entry = existsSync(built) ? built : join(root, "src", "main.ts");
+
+if (isNewEnough(process.versions.node)) {
+  await import(pathToFileURL(entry).href);
+} else {
+  const runtime = fetchedRuntime();
+  if (runtime.present) {
+    const args = [entry, ...process.argv.slice(2)];
+    const child = spawn(runtime.node, args, { stdio: "inherit", env: runtimeEnv(runtime) });
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+    child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 1)));
+  } else {
+    process.stderr.write(
+      `headgate needs ${NEEDED}; this is Node ${process.versions.node}. Install it from nodejs.org.\n`,
+    );
+    process.exitCode = 1;
+  }
+}
