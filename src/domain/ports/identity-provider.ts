@@ -53,8 +53,12 @@ export type PasswordOutcome =
   | { readonly kind: "tokens"; readonly tokens: IssuedTokens }
   /** The password is right, a second factor is enrolled; no session exists. */
   | { readonly kind: "mfaRequired" }
-  /** The password is right, something has to be done by the user first; no session exists. */
-  | { readonly kind: "accountIncomplete" }
+  /**
+   * The password is right, something has to be done by the user first; no session exists. `requiredActions` is there when
+   * the refusal itself names what (`CONFIGURE_TOTP` for a second factor that cannot be checked here); else the user record
+   * tells.
+   */
+  | { readonly kind: "accountIncomplete"; readonly requiredActions?: readonly string[] }
   /** Wrong password, unknown user, temporarily locked user or a grant that ran beside another: not told apart. */
   | { readonly kind: "rejected" }
   /** The password is right, the account is disabled. */

@@ -1,0 +1,76 @@
+import type { TokenEndpointResponse, TokenEndpointResponseHelpers } from "openid-client";
+import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
+import type { IssuedTokens, SubjectToken, UserClaims } from "../../domain/ports/identity-provider.ts";
+import { isSessionId } from "./ids.ts";
+import type { OrganizationNames } from "./organizations.ts";
+
+/** A token answer that openid-client has accepted: the ID token's issuer, audience and times are right. */
+export type TokenAnswer = TokenEndpointResponse & TokenEndpointResponseHelpers;
+
+type Claims = Readonly<Record<string, unknown>>;
+
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
+
+function incomplete(what: string): UpstreamUnavailable {
+  return new UpstreamUnavailable(`Keycloak's token answer has no ${what}`, "noVerdict");
+}
+
+/** Reads a JWT that came straight from Keycloak over the gateway's own connection; the signature is not checked. */
+function payloadOf(jwt: string): Claims {
+  try {
+    return Object(JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString("utf8"))) as Claims;
+  } catch {
+    throw incomplete("readable access token");
+  }
+}
+
+/** The one organization of the claim `{"<alias>":{"id":"…"}}`; Keycloak leaves the claim out for none and for several. */
+function soleOrganization(claim: unknown): { id: string; alias: string } | undefined {
+  const memberships = Object.entries(Object(claim) as Record<string, unknown>);
+  const [alias, details] = memberships[0] ?? [];
+  const id = text((Object(details) as Claims)["id"]);
+  return memberships.length === 1 && alias !== undefined && id !== "" ? { id, alias } : undefined;
+}
+
+async function userOf(claims: Claims, organizationName: OrganizationNames): Promise<UserClaims> {
+  const userId = text(claims["sub"]);
+  if (userId === "") throw incomplete("user id");
+  const organization = soleOrganization(claims["organization"]);
+  const licenses = claims["licenses"];
+  return {
+    userId,
+    email: text(claims["email"]),
+    firstName: text(claims["given_name"]),
+    lastName: text(claims["family_name"]),
+    ...(organization && { organization: { id: organization.id, name: await organizationName(organization) } }),
+    ...(Array.isArray(licenses) && { licenses: licenses.filter((licence) => typeof licence === "string") }),
+  };
+}
+
+/** The session's tokens, or a fault when one of the three is missing: half a login is none. */
+export async function toIssuedTokens(answer: TokenAnswer, organizationName: OrganizationNames): Promise<IssuedTokens> {
+  const claims = answer.claims() as Claims | undefined;
+  if (!answer.id_token || !claims) throw incomplete("ID token");
+  if (!answer.refresh_token) throw incomplete("refresh token");
+  const expiresAt = payloadOf(answer.access_token)["exp"];
+  if (typeof expiresAt !== "number") throw incomplete("end of the access token");
+  return {
+    accessToken: answer.access_token,
+    refreshToken: answer.refresh_token,
+    idToken: answer.id_token,
+    accessTokenExpiresAt: expiresAt * 1000,
+    user: await userOf(claims, organizationName),
+  };
+}
+
+/** The proof of a factor, with the session that it opened. */
+export function toSubjectToken(answer: TokenAnswer): SubjectToken {
+  return { accessToken: answer.access_token, sessionId: sessionOf(answer) };
+}
+
+/** The session that tokens belong to. */
+export function sessionOf(answer: TokenAnswer): string {
+  const sessionId = text((answer.claims() as Claims | undefined)?.["sid"]);
+  if (!isSessionId(sessionId)) throw incomplete("session id");
+  return sessionId;
+}

@@ -1,0 +1,124 @@
+import { genericGrantRequest, refreshTokenGrant, tokenIntrospection } from "openid-client";
+import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
+import type {
+  ClientCredentials,
+  ExchangeOutcome,
+  FactorOutcome,
+  IdentityProvider,
+  PasswordOutcome,
+  RefreshOutcome,
+} from "../../domain/ports/identity-provider.ts";
+import { endUserHeaders } from "./end-user-headers.ts";
+import {
+  exchangeRefusal,
+  factorRefusal,
+  isClientRefusal,
+  passwordRefusal,
+  type Refusal,
+  refreshTokenRefusal,
+  refusalIn,
+  unexpectedRefusal,
+  unusableAnswer,
+} from "./map-errors.ts";
+import type { OAuthClient } from "./oauth-client.ts";
+import type { OrganizationNames } from "./organizations.ts";
+import { sessionOf, type TokenAnswer, toIssuedTokens, toSubjectToken } from "./token-claims.ts";
+
+const tokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+const tokenType = (name: string) => `urn:ietf:params:oauth:token-type:${name}`;
+const scope = "openid organization";
+
+/** Keycloak takes an empty secret for a client without one; here it is only a wrong one. */
+const isBlank = (client: ClientCredentials) => client.id === "" || client.secret === "";
+
+/** Runs a request of the token endpoint: `accept` reads a success, `refuse` a refusal that it knows. */
+async function settle<T>(
+  request: Promise<TokenAnswer>,
+  accept: (answer: TokenAnswer) => T | Promise<T>,
+  refuse: (refusal: Refusal) => T | undefined,
+): Promise<T> {
+  let answer: TokenAnswer;
+  try {
+    answer = await request;
+  } catch (cause) {
+    const refusal = refusalIn(cause);
+    if (!refusal) throw unusableAnswer("token", cause);
+    const outcome = refuse(refusal);
+    if (outcome === undefined) throw unexpectedRefusal("token", refusal);
+    return outcome;
+  }
+  return accept(answer);
+}
+
+/** The token endpoint's part of the port. No request of this file is ever sent twice. */
+export function createTokens(deps: {
+  readonly oauthClient: OAuthClient;
+  readonly otpClient: ClientCredentials;
+  readonly organizationName: OrganizationNames;
+}): Pick<IdentityProvider, "checkClient" | "passwordGrant" | "totpGrant" | "exchange" | "refresh"> {
+  const { oauthClient, otpClient, organizationName } = deps;
+
+  return {
+    async checkClient(client) {
+      if (isBlank(client)) return false;
+      try {
+        // Any token will do: only a client that has proven itself is told whether it is active.
+        await tokenIntrospection(oauthClient(client), "client-check");
+        return true;
+      } catch (cause) {
+        const refusal = refusalIn(cause);
+        if (!refusal) throw unusableAnswer("introspection", cause);
+        if (isClientRefusal(refusal)) return false;
+        throw unexpectedRefusal("introspection", refusal);
+      }
+    },
+
+    async passwordGrant({ client, email, password, endUser }) {
+      if (isBlank(client)) return { kind: "clientRejected" };
+      const config = oauthClient(client, endUserHeaders(endUser));
+      return settle<PasswordOutcome>(
+        genericGrantRequest(config, "password", { username: email, password, scope }),
+        async (answer) => ({ kind: "tokens", tokens: await toIssuedTokens(answer, organizationName) }),
+        passwordRefusal,
+      );
+    },
+
+    async totpGrant({ username, code, endUser }) {
+      const config = oauthClient(otpClient, endUserHeaders(endUser));
+      return settle<FactorOutcome>(
+        genericGrantRequest(config, "password", { username, totp: code, scope: "openid" }),
+        (answer) => ({ kind: "verified", subject: toSubjectToken(answer) }),
+        factorRefusal,
+      );
+    },
+
+    async exchange({ client, subject, endUser }) {
+      if (isBlank(client)) return { kind: "clientRejected" };
+      const config = oauthClient(client, endUserHeaders(endUser));
+      return settle<ExchangeOutcome>(
+        genericGrantRequest(config, tokenExchange, {
+          subject_token: subject.accessToken,
+          subject_token_type: tokenType("access_token"),
+          requested_token_type: tokenType("refresh_token"),
+          scope,
+        }),
+        async (answer) => {
+          if (sessionOf(answer) !== subject.sessionId)
+            throw new UpstreamUnavailable("The exchanged tokens belong to another session", "noVerdict");
+          return { kind: "tokens", tokens: await toIssuedTokens(answer, organizationName) };
+        },
+        exchangeRefusal,
+      );
+    },
+
+    async refresh({ client, refreshToken, endUser }) {
+      if (isBlank(client)) return { kind: "clientRejected" };
+      const config = oauthClient(client, endUserHeaders(endUser));
+      return settle<RefreshOutcome>(
+        refreshTokenGrant(config, refreshToken),
+        async (answer) => ({ kind: "tokens", tokens: await toIssuedTokens(answer, organizationName) }),
+        refreshTokenRefusal,
+      );
+    },
+  };
+}

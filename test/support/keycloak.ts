@@ -1,0 +1,211 @@
+import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+/** Development values that the realm was imported with. */
+export const devEnv = Object.fromEntries(
+  readFileSync(new URL("../../keycloak/dev.env", import.meta.url), "utf8")
+    .split("\n")
+    .filter((line) => /^[A-Z]/.test(line))
+    .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+) as Readonly<Record<string, string>>;
+
+function dev(name: string): string {
+  const value = devEnv[name];
+  if (value === undefined) throw new Error(`keycloak/dev.env has no ${name}`);
+  return value;
+}
+
+function fromEnvironment(): string {
+  const url = process.env["HEADGATE_TEST_KEYCLOAK_URL"];
+  if (url === undefined)
+    throw new Error("HEADGATE_TEST_KEYCLOAK_URL is not set: run `npm test`, which starts a Keycloak with the realm");
+  return url;
+}
+
+/** Where the tests' Keycloak is. */
+export const keycloakUrl: string = fromEnvironment();
+export const realm: string = dev("HEADGATE_KEYCLOAK_REALM");
+export const issuer = `${keycloakUrl}/realms/${realm}`;
+
+const client = (id: string, secretName: string) => ({ id, secret: dev(secretName) });
+export const demoApp = client("cca_demo", "DEMO_APP_SECRET");
+export const secondApp = client("cca_demo_two", "DEMO_APP_TWO_SECRET");
+export const licensedApp = client("cca_demo_licensed", "DEMO_APP_LICENSED_SECRET");
+export const adminClient = client("headless-gateway", "HEADGATE_KEYCLOAK_CLIENT_SECRET");
+export const otpClient = client("headless-otp", "HEADGATE_KEYCLOAK_OTP_CLIENT_SECRET");
+export const mintClient = client("headless-mint", "HEADGATE_KEYCLOAK_MINT_CLIENT_SECRET");
+
+export interface JsonAnswer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: tests read Keycloak's JSON as it comes
+  readonly body: any;
+}
+
+async function toJsonAnswer(response: Response): Promise<JsonAnswer> {
+  const text = await response.text();
+  const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false;
+  return { status: response.status, body: isJson ? JSON.parse(text) : text };
+}
+
+/** Calls an endpoint of the realm's OpenID Connect interface as a client, past the gateway. */
+export async function oidc(
+  endpoint: "token" | "token/introspect" | "logout",
+  credentials: { readonly id: string; readonly secret: string },
+  parameters: Record<string, string>,
+): Promise<JsonAnswer> {
+  const response = await fetch(`${issuer}/protocol/openid-connect/${endpoint}`, {
+    method: "POST",
+    headers: { accept: "application/json" },
+    body: new URLSearchParams({ client_id: credentials.id, client_secret: credentials.secret, ...parameters }),
+  });
+  return toJsonAnswer(response);
+}
+
+/** Calls the admin API of the tests' realm with a bearer token. */
+export async function adminCallWith(token: string, method: string, path: string, body?: unknown): Promise<JsonAnswer> {
+  const response = await fetch(`${keycloakUrl}/admin/realms/${realm}${path}`, {
+    method,
+    headers: { accept: "application/json", authorization: `Bearer ${token}`, "content-type": "application/json" },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const answer = await toJsonAnswer(response);
+  return { ...answer, body: answer.body || response.headers.get("location") };
+}
+
+let administrator: { readonly token: string; readonly until: number } | undefined;
+
+async function administratorToken(): Promise<string> {
+  if (administrator && Date.now() < administrator.until) return administrator.token;
+  const response = await fetch(`${keycloakUrl}/realms/master/protocol/openid-connect/token`, {
+    method: "POST",
+    body: new URLSearchParams({
+      grant_type: "password",
+      client_id: "admin-cli",
+      username: dev("KC_BOOTSTRAP_ADMIN_USERNAME"),
+      password: dev("KC_BOOTSTRAP_ADMIN_PASSWORD"),
+    }),
+  });
+  const { status, body } = await toJsonAnswer(response);
+  if (status !== 200) throw new Error(`No administrator token: ${status} ${JSON.stringify(body)}`);
+  administrator = { token: body.access_token, until: Date.now() + (body.expires_in - 20) * 1000 };
+  return administrator.token;
+}
+
+/** Calls the admin API as Keycloak's administrator; fails on any status but the 2xx. */
+export async function adminCall(method: string, path: string, body?: unknown): Promise<JsonAnswer["body"]> {
+  const answer = await adminCallWith(await administratorToken(), method, path, body);
+  if (answer.status >= 300)
+    throw new Error(`${method} ${path} answered ${answer.status} ${JSON.stringify(answer.body)}`);
+  return answer.body;
+}
+
+const base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/** A fresh TOTP secret of 160 bits in base32. */
+export function newTotpSecret(): string {
+  return Array.from(randomBytes(32), (byte) => base32[byte % 32]).join("");
+}
+
+/** The six-digit code of a base32 secret, `steps` periods of 30 seconds from now. @see RFC 6238 */
+export function totpCode(secret: string, steps = 0): string {
+  const bits = Array.from(secret, (letter) => base32.indexOf(letter).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((octet) => Number.parseInt(octet, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const mac = createHmac("sha1", key).update(counter).digest();
+  const number = mac.readUInt32BE((mac[19] ?? 0) & 15) & 0x7fffffff;
+  return String(number % 1_000_000).padStart(6, "0");
+}
+
+const otpCredentialData = {
+  subType: "totp",
+  digits: 6,
+  counter: 0,
+  period: 30,
+  algorithm: "HmacSHA1",
+  secretEncoding: "BASE32",
+};
+
+/** A credential as the admin API takes it. */
+export interface TestCredential {
+  readonly type: string;
+  readonly userLabel?: string;
+  readonly secretData: string;
+  readonly credentialData: string;
+}
+
+export interface NewTestUser {
+  readonly totp?: boolean;
+  readonly licenses?: readonly string[];
+  readonly emailVerified?: boolean;
+  readonly enabled?: boolean;
+  readonly requiredActions?: readonly string[];
+  readonly firstName?: string | null;
+  readonly lastName?: string | null;
+  readonly credentials?: readonly TestCredential[];
+}
+
+export interface TestUser {
+  readonly userId: string;
+  readonly email: string;
+  readonly password: string;
+  /** Empty for a user without TOTP. */
+  readonly totpSecret: string;
+}
+
+/** Creates a user with a random address and password; nothing cleans it up. */
+export async function createUser(wanted: NewTestUser = {}): Promise<TestUser> {
+  const email = `user-${randomUUID()}@example.com`;
+  const password = randomUUID();
+  const totpSecret = wanted.totp ? newTotpSecret() : "";
+  const otp: TestCredential[] = wanted.totp
+    ? [
+        {
+          type: "otp",
+          userLabel: "Phone",
+          secretData: JSON.stringify({ value: totpSecret }),
+          credentialData: JSON.stringify(otpCredentialData),
+        },
+      ]
+    : [];
+  const location: string = await adminCall("POST", "/users", {
+    username: email,
+    email,
+    firstName: wanted.firstName === undefined ? "Jane" : wanted.firstName,
+    lastName: wanted.lastName === undefined ? "Doe" : wanted.lastName,
+    enabled: wanted.enabled ?? true,
+    emailVerified: wanted.emailVerified ?? true,
+    requiredActions: wanted.requiredActions ?? [],
+    attributes: wanted.licenses ? { licenses: wanted.licenses } : {},
+    credentials: [{ type: "password", value: password, temporary: false }, ...otp, ...(wanted.credentials ?? [])],
+  });
+  return { userId: location.slice(location.lastIndexOf("/") + 1), email, password, totpSecret };
+}
+
+/** The user's sessions as Keycloak shows them. */
+export async function sessionsOf(
+  user: Pick<TestUser, "userId">,
+): Promise<{ id: string; ipAddress: string; clients: Record<string, string> }[]> {
+  return adminCall("GET", `/users/${user.userId}/sessions`);
+}
+
+/** Creates an organization and makes the user a member of it. */
+export async function joinNewOrganization(
+  user: Pick<TestUser, "userId">,
+): Promise<{ id: string; name: string; alias: string }> {
+  const alias = `org-${randomUUID()}`;
+  const name = `The ${alias} company`;
+  const location: string = await adminCall("POST", "/organizations", {
+    name,
+    alias,
+    domains: [{ name: `${alias}.example.com` }],
+  });
+  const id = location.slice(location.lastIndexOf("/") + 1);
+  await adminCall("POST", `/organizations/${id}/members`, user.userId);
+  return { id, name, alias };
+}
+
+/** The claims of a JWT, unchecked. */
+export function claimsOf(jwt: string): Record<string, unknown> {
+  return JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString("utf8"));
+}
