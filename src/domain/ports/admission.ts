@@ -81,6 +81,14 @@ export type AttemptResult =
   /** No verdict: the attempt stays counted, but does not lock by itself. */
   | "unknown";
 
+/** What settling an attempt did. */
+export interface Settled {
+  /** Whether this very attempt locked the account. */
+  readonly locked: boolean;
+  /** Attempts that ended as `returned` since the last `complete` one, this one included; forgotten after an hour without one. */
+  readonly consecutiveReturns: number;
+}
+
 export interface LockoutState {
   /** Milliseconds since the epoch on the store's clock; undefined when not locked. */
   readonly lockedUntil: number | undefined;
@@ -112,8 +120,8 @@ export interface Admission {
     buckets: readonly Bucket[],
     signal?: AbortSignal,
   ): Promise<WithBuckets<Admitted | Refused>>;
-  /** Leaves the account's gate. `locked` tells that this very attempt locked the account. */
-  settleAccount(ticket: Ticket, result: AttemptResult, budget?: AttemptBudget): Promise<{ readonly locked: boolean }>;
+  /** Leaves the account's gate. */
+  settleAccount(ticket: Ticket, result: AttemptResult, budget?: AttemptBudget): Promise<Settled>;
   /** Enters a single-flight gate, or returns what the last leader left for it. */
   enterFlight(
     entry: FlightEntry,

@@ -1,0 +1,109 @@
+import { AuthError } from "../../contract/errors.ts";
+import type { App, AppRegistry } from "../ports/app-registry.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ClientCredentials, IdentityProvider } from "../ports/identity-provider.ts";
+import type { KeyedHash } from "../ports/keyed-hash.ts";
+
+/** An app client whose secret was checked. */
+export interface AuthenticatedClient {
+  readonly app: App;
+  readonly credentials: ClientCredentials;
+}
+
+export interface ClientAuthenticator {
+  /**
+   * Checks an app client's credentials, as a rule without a call upstream.
+   *
+   * @throws AuthError INVALID_CLIENT: missing, unknown or not matching, told apart by nothing
+   * @throws AuthError RATE_LIMITED: more new secrets were tried for this client than may be checked
+   */
+  authenticate(presented: { id: string | undefined; secret: string | undefined }): Promise<AuthenticatedClient>;
+  /** Drops what is remembered of credentials that the identity provider has just refused. */
+  forget(credentials: ClientCredentials): void;
+}
+
+/** How long an answer of the identity provider is believed, in milliseconds. */
+const goodForMs = 60_000;
+const badForMs = 30_000;
+/** Entries kept; the oldest goes first. */
+const rememberedMax = 10_000;
+/** Never-seen secrets that are checked upstream per client: at once, and per second after that. */
+const newSecretsBurst = 20;
+const newSecretsPerSecond = 2;
+const secretMaxLength = 512;
+
+interface Remembered {
+  readonly good: boolean;
+  readonly until: number;
+}
+
+/**
+ * Remembers checked credentials in this process, under a keyed hash. Wrong ones are remembered too, and new ones are checked
+ * upstream at a bounded rate per client, so that a flood of wrong secrets costs the identity provider next to nothing.
+ * Credentials that were right before are checked again without regard to that rate: a flood cannot push an honest app out.
+ */
+export function createClientAuthenticator(deps: {
+  readonly identityProvider: IdentityProvider;
+  readonly apps: AppRegistry;
+  readonly hash: KeyedHash;
+  readonly clock: Clock;
+}): ClientAuthenticator {
+  const { identityProvider, apps, hash, clock } = deps;
+  const remembered = new Map<string, Remembered>();
+  const inFlight = new Map<string, Promise<boolean>>();
+  const allowances = new Map<string, { tokens: number; at: number }>();
+
+  const nameOf = (credentials: ClientCredentials) => hash("client-secret", `${credentials.id}\n${credentials.secret}`);
+
+  function remember(name: string, good: boolean): void {
+    remembered.delete(name);
+    if (remembered.size >= rememberedMax) {
+      // Wrong secrets make room for each other before a right one goes.
+      const oldestBad = remembered.entries().find(([, entry]) => !entry.good)?.[0];
+      remembered.delete(oldestBad ?? (remembered.keys().next().value as string));
+    }
+    remembered.set(name, { good, until: clock.now() + (good ? goodForMs : badForMs) });
+  }
+
+  function takeAllowance(clientId: string): void {
+    const now = clock.now();
+    const former = allowances.get(clientId) ?? { tokens: newSecretsBurst, at: now };
+    const refill = (Math.max(0, now - former.at) / 1000) * newSecretsPerSecond;
+    const tokens = Math.min(newSecretsBurst, former.tokens + refill);
+    if (tokens < 1) throw new AuthError("RATE_LIMITED", { retryAfterSeconds: 1 });
+    allowances.set(clientId, { tokens: tokens - 1, at: now });
+  }
+
+  function check(name: string, credentials: ClientCredentials, seenGood: boolean): Promise<boolean> {
+    const running = inFlight.get(name);
+    if (running !== undefined) return running;
+    if (!seenGood) takeAllowance(credentials.id);
+    const started = identityProvider
+      .checkClient(credentials)
+      .then((good) => {
+        remember(name, good);
+        return good;
+      })
+      .finally(() => inFlight.delete(name));
+    inFlight.set(name, started);
+    return started;
+  }
+
+  return {
+    async authenticate({ id, secret }) {
+      if (!id || !secret || secret.length > secretMaxLength) throw new AuthError("INVALID_CLIENT");
+      const app = apps.find(id);
+      if (app === undefined) throw new AuthError("INVALID_CLIENT");
+      const credentials = { id, secret };
+      const name = nameOf(credentials);
+      const known = remembered.get(name);
+      const fresh = known !== undefined && known.until > clock.now();
+      const good = fresh ? known.good : await check(name, credentials, known?.good === true);
+      if (!good) throw new AuthError("INVALID_CLIENT");
+      return { app, credentials };
+    },
+    forget(credentials) {
+      remembered.delete(nameOf(credentials));
+    },
+  };
+}

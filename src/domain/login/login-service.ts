@@ -1,0 +1,152 @@
+import { AuthError } from "../../contract/errors.ts";
+import type { MfaMethod } from "../../contract/headless.ts";
+import type { AuthenticatedClient, ClientAuthenticator } from "../clients/client-authenticator.ts";
+import { accountName } from "../lockout/account-name.ts";
+import type { AttemptContext, AttemptRunner, AttemptVerdict } from "../lockout/attempt-runner.ts";
+import type { Challenges } from "../mfa/challenges.ts";
+import type { AttemptBudget } from "../ports/admission.ts";
+import type { EndUser, IdentityProvider, IssuedTokens } from "../ports/identity-provider.ts";
+import type { KeyedHash } from "../ports/keyed-hash.ts";
+import type { RequestLimits } from "../ports/request-limits.ts";
+import { isLicensed } from "../sessions/licence.ts";
+import { incompleteUserError, refusedUserError } from "../sessions/refused-user.ts";
+
+export interface LoginRequest {
+  readonly client: AuthenticatedClient;
+  /** Trimmed. */
+  readonly email: string;
+  readonly password: string;
+  readonly endUser: EndUser;
+  readonly limits: RequestLimits;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type LoginOutcome =
+  | { readonly kind: "tokens"; readonly tokens: IssuedTokens }
+  | {
+      readonly kind: "mfaRequired";
+      readonly mfaToken: string;
+      readonly expiresInSeconds: number;
+      readonly methods: readonly MfaMethod[];
+      readonly user: { readonly userId: string; readonly email: string; readonly firstName: string };
+    };
+
+export interface LoginService {
+  /**
+   * Checks a password. Nothing that comes after the password check can be told without the right password.
+   *
+   * @throws AuthError INVALID_CREDENTIALS, ACCOUNT_LOCKED, RATE_LIMITED, EMAIL_NOT_VERIFIED, ACTION_REQUIRED,
+   *   APP_NOT_LICENSED, INVALID_CLIENT
+   */
+  login(request: LoginRequest): Promise<LoginOutcome>;
+}
+
+type Answer = LoginOutcome | { readonly kind: "refused"; readonly error: AuthError };
+
+/**
+ * Keycloak counts the right password of a user with a second factor as a failure until the factor is shown. Its count is
+ * cleared each time this many logins of an account were left at their second factor, well below its own limit.
+ */
+const unfinishedLoginsPerClearing = 10;
+
+const refuse = (error: AuthError): AttemptVerdict<Answer> => ({
+  result: "returned",
+  value: { kind: "refused", error },
+});
+
+export function createLoginService(deps: {
+  readonly attempts: AttemptRunner;
+  readonly challenges: Challenges;
+  readonly identityProvider: IdentityProvider;
+  readonly clients: ClientAuthenticator;
+  readonly hash: KeyedHash;
+  readonly budget: AttemptBudget;
+}): LoginService {
+  const { attempts, challenges, identityProvider, clients, hash, budget } = deps;
+
+  async function tokensVerdict(tokens: IssuedTokens, { client }: LoginRequest): Promise<AttemptVerdict<Answer>> {
+    const undo = async () => {
+      await identityProvider.logout({ client: client.credentials, refreshToken: tokens.refreshToken });
+    };
+    if (isLicensed(client.app, tokens.user.licenses)) {
+      return { result: "complete", value: { kind: "tokens", tokens }, undo };
+    }
+    await undo();
+    return refuse(new AuthError("APP_NOT_LICENSED"));
+  }
+
+  async function challengeVerdict(
+    { client, email }: LoginRequest,
+    account: string,
+    createdAt: number,
+  ): Promise<AttemptVerdict<Answer>> {
+    const user = await identityProvider.findUserByEmail(email);
+    // Gone between the two calls.
+    if (user === undefined) return refuse(new AuthError("INVALID_CREDENTIALS"));
+    const refusal = refusedUserError(user);
+    if (refusal !== undefined) return refuse(refusal);
+    if (!isLicensed(client.app, user.licenses)) return refuse(new AuthError("APP_NOT_LICENSED"));
+    const { mfaToken, expiresInSeconds, methods, store } = challenges.open({
+      clientId: client.app.id,
+      userId: user.userId,
+      username: user.username,
+      account,
+      methods: ["totp"],
+      createdAt,
+    });
+    const { userId, firstName } = user;
+    return {
+      result: "returned",
+      value: {
+        kind: "mfaRequired",
+        mfaToken,
+        expiresInSeconds,
+        methods,
+        user: { userId, email: user.email, firstName },
+      },
+      alongside: store,
+    };
+  }
+
+  async function attempt(request: LoginRequest, account: string, context: AttemptContext) {
+    const { client, email, password, endUser } = request;
+    const outcome = await context.grant(() =>
+      identityProvider.passwordGrant({ client: client.credentials, email, password, endUser }),
+    );
+    switch (outcome.kind) {
+      case "tokens":
+        return tokensVerdict(outcome.tokens, request);
+      case "mfaRequired":
+        return challengeVerdict(request, account, context.storeTime);
+      case "accountIncomplete":
+        return refuse(incompleteUserError(await identityProvider.findUserByEmail(email)));
+      case "rejected":
+      // A disabled account answers, and is counted, like a wrong password: its password must not be found out.
+      case "disabled":
+        return failed;
+      case "clientRejected":
+        clients.forget(client.credentials);
+        return refuse(new AuthError("INVALID_CLIENT"));
+    }
+  }
+
+  const failed: AttemptVerdict<Answer> = {
+    result: "failed",
+    value: { kind: "refused", error: new AuthError("INVALID_CREDENTIALS") },
+  };
+
+  return {
+    async login(request) {
+      const { email, limits, signal } = request;
+      const account = accountName(hash, email);
+      const { value, consecutiveReturns } = await attempts.run<Answer>({ account, budget, limits, signal }, (context) =>
+        attempt(request, account, context),
+      );
+      if (value.kind === "refused") throw value.error;
+      if (value.kind === "mfaRequired" && consecutiveReturns % unfinishedLoginsPerClearing === 0) {
+        await identityProvider.clearFailures(value.user.userId);
+      }
+      return value;
+    },
+  };
+}
