@@ -1,0 +1,58 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+}
+
+/** The open connections of a server and what each is busy with. */
+export interface Connections {
+  /** Notes that a request has started; call it for each before it is handled. */
+  begin(incoming: IncomingMessage, outgoing: ServerResponse): void;
+  /** The unfinished exchange of a connection. */
+  current(socket: Socket): Exchange | undefined;
+  /** Lets every exchange finish and closes each connection after its last one. */
+  drain(): void;
+}
+
+export function trackConnections(server: Server): Connections {
+  const sockets = new Set<Socket>();
+  const exchanges = new Map<Socket, Exchange>();
+  let draining = false;
+
+  function closeAfter(outgoing: ServerResponse): void {
+    if (!outgoing.headersSent) outgoing.setHeader("Connection", "close");
+  }
+
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      exchanges.delete(socket);
+    });
+  });
+
+  return {
+    begin(incoming, outgoing) {
+      const { socket } = incoming;
+      const exchange = { incoming, outgoing };
+      exchanges.set(socket, exchange);
+      if (draining) closeAfter(outgoing);
+      outgoing.once("close", () => {
+        // On a pipelined connection the next exchange may have begun.
+        if (exchanges.get(socket) === exchange) exchanges.delete(socket);
+        // Its headers may have been out before the draining began: then the connection is idle now, not closed.
+        if (draining) setImmediate(() => server.closeIdleConnections());
+      });
+    },
+    current: (socket) => exchanges.get(socket),
+    drain() {
+      draining = true;
+      for (const { outgoing } of exchanges.values()) closeAfter(outgoing);
+      server.closeIdleConnections();
+      // Connections on which nothing was ever sent are not idle to Node, they wait for their first request.
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import type { HttpBindings } from "@hono/node-server";
+import type { Context, MiddlewareHandler } from "hono";
+import type { ErrorCode, ValidationIssue } from "../contract/errors.ts";
+import type { AuthenticatedClient } from "../domain/clients/client-authenticator.ts";
+import type { EndUser } from "../domain/ports/identity-provider.ts";
+import type { RequestLimiter } from "../limits/request-limiter.ts";
+import type { OperationRoute } from "./operation.ts";
+
+/** What the middleware leaves for those that come after it. */
+export interface GatewayVariables {
+  requestId: string;
+  /** The operation that serves the request; absent on framework paths. */
+  operation?: OperationRoute;
+  client: AuthenticatedClient;
+  endUser: EndUser;
+  /** What is wrong with the caller's end-user headers. */
+  endUserIssues: readonly ValidationIssue[];
+  limits: ReturnType<RequestLimiter["forRequest"]>;
+  /** The code of the error that became the response. */
+  errorCode?: ErrorCode;
+}
+
+export interface GatewayEnv {
+  Bindings: HttpBindings;
+  Variables: GatewayVariables;
+}
+
+export type GatewayContext = Context<GatewayEnv>;
+export type GatewayMiddleware = MiddlewareHandler<GatewayEnv>;

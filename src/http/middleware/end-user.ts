@@ -1,0 +1,54 @@
+import { getConnInfo } from "@hono/node-server/conninfo";
+import type { ValidationIssue } from "../../contract/errors.ts";
+import { limits } from "../../contract/limits.ts";
+import type { GatewayContext, GatewayMiddleware } from "../env.ts";
+import { canonicalIpAddress } from "../ip-address.ts";
+import { validationError } from "../validation.ts";
+
+const addressHeader = "x-end-user-ip";
+const agentHeader = "x-end-user-agent";
+
+/**
+ * Finds out for whom the app client calls: what its end-user headers say, else the peer's address. `X-Forwarded-For` and its
+ * kin are never believed: whoever sends the request writes them. Runs after client authentication, because only an
+ * authenticated client is believed.
+ *
+ * What is wrong with the headers is kept for {@link requireValidEndUser}: the limits must be charged first, and then to the
+ * peer's address.
+ */
+export function resolveEndUser(): GatewayMiddleware {
+  return async (c, next) => {
+    const peer = peerAddress(c);
+    const issues: ValidationIssue[] = [];
+
+    const claimed = c.req.header(addressHeader);
+    const address = claimed === undefined ? peer : canonicalIpAddress(claimed);
+    if (address === undefined) issues.push({ path: addressHeader, message: "must be one IPv4 or IPv6 address" });
+
+    const userAgent = c.req.header(agentHeader) ?? "";
+    if (userAgent.length > limits.userAgentMaxLength) {
+      issues.push({ path: agentHeader, message: `must be at most ${limits.userAgentMaxLength} characters long` });
+    }
+
+    c.set("endUser", { ipAddress: address ?? peer, ...(userAgent === "" ? {} : { userAgent }) });
+    c.set("endUserIssues", issues);
+    await next();
+  };
+}
+
+/** Refuses end-user headers that say nothing usable: silently taking the peer instead would blame the app's own address. */
+export function requireValidEndUser(): GatewayMiddleware {
+  return async (c, next) => {
+    const issues = c.get("endUserIssues");
+    if (issues.length > 0) throw validationError(issues);
+    await next();
+  };
+}
+
+function peerAddress(c: GatewayContext): string {
+  const { address = "" } = getConnInfo(c).remote;
+  // A link-local peer's zone names an interface of this machine.
+  const canonical = canonicalIpAddress(address.replace(/%.*$/, ""));
+  if (canonical === undefined) throw new Error("the peer has closed its connection, it has no address any more");
+  return canonical;
+}

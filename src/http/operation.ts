@@ -1,0 +1,19 @@
+import type { OpenAPIHono, RouteConfig } from "@hono/zod-openapi";
+import type { GatewayEnv } from "./env.ts";
+
+export type GatewayApp = OpenAPIHono<GatewayEnv>;
+
+/** A route with a name; `operationId` is the file name of the operation. */
+export type OperationRoute = RouteConfig & { readonly operationId: string };
+
+/** One endpoint of a front, ready to be registered. */
+export interface Operation {
+  readonly route: OperationRoute;
+  /**
+   * Who charges the rate limits: the service, in the same store trip as its own decision, or the front, before the handler's
+   * work. What a service has not taken by the end of the request is charged then.
+   */
+  readonly limitsCharged: "inService" | "beforeHandler";
+  /** Adds route and handler to the app. */
+  mount(app: GatewayApp): void;
+}

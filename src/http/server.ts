@@ -1,0 +1,142 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { getRequestListener, RequestError } from "@hono/node-server";
+import type { Random } from "../domain/ports/random.ts";
+import type { Logger } from "../observability/log.ts";
+import { trackConnections } from "./connections.ts";
+import type { GatewayApp } from "./operation.ts";
+import { newRequestId } from "./request-id.ts";
+import { internalError, invalidTarget, type ServerError, toRawResponse, unreadableRequest } from "./server-error.ts";
+
+/** How long a client may take, in milliseconds. */
+export interface ServerTimeouts {
+  /** For a request's headers, from the connection's or the request's first moment. */
+  readonly headersMs: number;
+  /** For a whole request, body included. */
+  readonly requestMs: number;
+  /** Between two requests of a connection. */
+  readonly keepAliveMs: number;
+}
+
+/** Idle connections live longer than the 60 s of common load balancers, so that none of these reuses one that is just closing. */
+const defaultTimeouts: ServerTimeouts = { headersMs: 10_000, requestMs: 15_000, keepAliveMs: 65_000 };
+const maxHeaderBytes = 16 * 1024;
+/** How long an error that ends a connection may take to be read. */
+const lingerMs = 500;
+
+export interface RunningServer {
+  readonly host: string;
+  readonly port: number;
+  /**
+   * Stops accepting, lets requests in flight finish and closes their connections after them; what is left after the time-out
+   * is cut off. `finished` tells that nothing had to be.
+   */
+  close(timeoutMs: number): Promise<{ readonly finished: boolean }>;
+}
+
+/**
+ * Serves the app over HTTP/1.1.
+ *
+ * @throws the system's error when the address cannot be bound
+ */
+export async function startServer(options: {
+  readonly app: Pick<GatewayApp, "fetch">;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly log: Logger;
+  readonly random: Random;
+  readonly timeouts?: Partial<ServerTimeouts>;
+}): Promise<RunningServer> {
+  const { app, host, port, log, random } = options;
+  const timeouts = { ...defaultTimeouts, ...options.timeouts };
+  const shortest = Math.min(timeouts.headersMs, timeouts.requestMs);
+  const server = createServer({
+    headersTimeout: timeouts.headersMs,
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: timeouts.keepAliveMs,
+    // The time-outs hold only as exactly as they are checked; Node's own interval is 30 s.
+    connectionsCheckingInterval: Math.min(1_000, Math.ceil(shortest / 4)),
+    maxHeaderSize: maxHeaderBytes,
+    // Left to the listener below, whose answer has a body.
+    requireHostHeader: false,
+  });
+  const connections = trackConnections(server);
+
+  const listener = getRequestListener((request, env) => app.fetch(request, env), {
+    errorHandler: (thrown) => {
+      const requestId = newRequestId(random);
+      if (thrown instanceof RequestError) {
+        logUnreadable(log, requestId, 400, undefined);
+        return toResponse(invalidTarget(requestId));
+      }
+      log.error({ requestId, err: thrown }, "request failed outside the app");
+      return toResponse(internalError(requestId));
+    },
+  });
+  const handle = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    connections.begin(incoming, outgoing);
+    return listener(incoming, outgoing);
+  };
+  server.on("request", handle);
+  // An expectation that this server does not know is ignored.
+  server.on("checkExpectation", handle);
+
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    const exchange = connections.current(socket);
+    if (!socket.writable || error.code === "ECONNRESET" || exchange?.outgoing.headersSent) {
+      socket.destroy();
+      return;
+    }
+    if (exchange?.incoming.complete) {
+      // What cannot be read came behind a request that is being answered: that answer goes out, then the connection ends.
+      exchange.outgoing.setHeader("Connection", "close");
+      exchange.outgoing.once("close", () => socket.destroySoon());
+      return;
+    }
+    const requestId = newRequestId(random);
+    const answer = unreadableRequest(error.code, requestId);
+    logUnreadable(log, requestId, answer.status, error.code);
+    socket.end(toRawResponse(answer));
+    // Destroyed at once, a connection with unread bytes would be reset and the answer lost.
+    setTimeout(() => socket.destroy(), lingerMs).unref();
+  });
+
+  const { address, port: bound } = await listen(server, host, port);
+  server.on("error", (error) => log.error({ err: error }, "server error"));
+  return {
+    host: address,
+    port: bound,
+    async close(timeoutMs) {
+      let finished = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      connections.drain();
+      const timer = setTimeout(() => {
+        finished = false;
+        server.closeAllConnections();
+      }, timeoutMs);
+      await closed;
+      clearTimeout(timer);
+      return { finished };
+    },
+  };
+}
+
+function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve(server.address() as AddressInfo);
+    });
+  });
+}
+
+/** The access line of a request that never reached the app. */
+function logUnreadable(log: Logger, requestId: string, status: number, fault: string | undefined): void {
+  log.info({ requestId, method: null, route: null, status, ...(fault === undefined ? {} : { fault }) }, "request");
+}
+
+function toResponse({ status, headers, body }: ServerError): Response {
+  return new Response(body, { status, headers });
+}

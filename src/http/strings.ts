@@ -1,0 +1,55 @@
+import { z } from "@hono/zod-openapi";
+import { limits } from "../contract/limits.ts";
+
+/** Whether the text has at least `min` and at most `max` code points. */
+function hasLength(text: string, min: number, max: number): boolean {
+  // A code point takes at most two UTF-16 units: longer texts need no counting.
+  if (text.length > max * 2) return false;
+  const length = [...text].length;
+  return length >= min && length <= max;
+}
+
+/**
+ * A string of well-formed Unicode. A lone surrogate would become U+FFFD on the way upstream: two different inputs would be one.
+ */
+function wellFormed() {
+  return z
+    .string({ error: ({ input }) => (input === undefined ? "is required" : "must be a string") })
+    .refine((text) => text.isWellFormed(), { error: "must be well-formed Unicode", abort: true });
+}
+
+function bounded(schema: z.ZodString, min: number, max: number) {
+  return schema
+    .refine((text) => hasLength(text, min, max), {
+      error: min === max ? `must be ${max} characters long` : `must be ${min} to ${max} characters long`,
+      abort: true,
+    })
+    .openapi({ minLength: min, maxLength: max });
+}
+
+/** Any string, empty ones included. */
+export const anyText = () => wellFormed();
+
+/** A string of `min` to `max` code points, taken as it is. */
+export const text = (min: number, max: number) => bounded(wellFormed(), min, max);
+
+/** A string of `min` to `max` code points after blanks around it are removed. */
+export const trimmedText = (min: number, max: number) => bounded(wellFormed().trim(), min, max);
+
+/** Something before one `@` and something after it; no blanks, no control characters. Unicode is allowed. */
+const emailPattern = /^[^\s\p{Cc}@]+@[^\s\p{Cc}@]+$/u;
+
+/**
+ * An e-mail address, trimmed. Whether it exists is for the identity provider to say; what is refused here could mean one
+ * account to the gateway's counters and another one upstream.
+ */
+export const email = () =>
+  bounded(wellFormed().trim(), 1, limits.emailMaxLength)
+    .refine((text) => emailPattern.test(text), { error: "must be an e-mail address" })
+    .openapi({ format: "email", example: "jane@example.com" });
+
+/** A password, taken as it is: neither trimmed nor cut. */
+export const password = () => text(1, limits.passwordMaxLength).openapi({ format: "password" });
+
+/** A token that the gateway or the identity provider has issued. */
+export const token = () => text(1, limits.tokenMaxLength);
