@@ -3,7 +3,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { ErrorCode, ValidationIssue } from "../contract/errors.ts";
 import type { AuthenticatedClient } from "../domain/clients/client-authenticator.ts";
 import type { EndUser } from "../domain/ports/identity-provider.ts";
-import type { RequestLimiter } from "../limits/request-limiter.ts";
+import type { ChargeableLimits } from "../limits/request-limiter.ts";
 import type { OperationRoute } from "./operation.ts";
 
 /** What the middleware leaves for those that come after it. */
@@ -15,7 +15,7 @@ export interface GatewayVariables {
   endUser: EndUser;
   /** What is wrong with the caller's end-user headers. */
   endUserIssues: readonly ValidationIssue[];
-  limits: ReturnType<RequestLimiter["forRequest"]>;
+  limits: ChargeableLimits;
   /** The code of the error that became the response. */
   errorCode?: ErrorCode;
 }

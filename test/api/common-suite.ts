@@ -31,19 +31,14 @@ export const issue = (path: string, message: string) => ({
   details: [{ path, message }],
 });
 
-/** An error that an operation's service may throw, and its `details`. */
-export type ServiceError = readonly [
-  ErrorCode,
-  details?: unknown,
-  options?: ConstructorParameters<typeof AuthError>[1],
-];
+/** An error that an operation's service may throw; what the domain gives it is what `details` shows. */
+export interface ServiceError {
+  readonly code: ErrorCode;
+  readonly details?: { readonly retryAfterSeconds: number } | { readonly requiredActions: readonly string[] };
+}
 
-export const lockedError: ServiceError = ["ACCOUNT_LOCKED", { retryAfterSeconds: 540 }, { retryAfterSeconds: 540 }];
-export const actionError: ServiceError = [
-  "ACTION_REQUIRED",
-  { requiredActions: ["UPDATE_PASSWORD"] },
-  { requiredActions: ["UPDATE_PASSWORD"] },
-];
+export const lockedError: ServiceError = { code: "ACCOUNT_LOCKED", details: { retryAfterSeconds: 540 } };
+export const actionError: ServiceError = { code: "ACTION_REQUIRED", details: { requiredActions: ["UPDATE_PASSWORD"] } };
 
 /**
  * What every operation of an app client must do, whatever else it does.
@@ -97,15 +92,16 @@ export function testEveryOperation(
   describe("errors of the service", () => {
     const all: readonly ServiceError[] = [
       ...errors,
-      ["INVALID_CLIENT"],
-      ["RATE_LIMITED", { retryAfterSeconds: 3 }, { retryAfterSeconds: 3 }],
-      ["INTERNAL_ERROR"],
+      { code: "INVALID_CLIENT" },
+      { code: "RATE_LIMITED", details: { retryAfterSeconds: 3 } },
+      { code: "INTERNAL_ERROR" },
     ];
-    test.each(all)("%s", async (code, details, options) => {
-      fail(new AuthError(code, options));
+    test.each(all)("$code", async ({ code, details }) => {
+      fail(new AuthError(code, details));
       const answer = await send(gateway(), sample);
       expectError(answer, code, { details });
-      const retryAfter = options?.retryAfterSeconds;
+      const retryAfter =
+        details !== undefined && "retryAfterSeconds" in details ? details.retryAfterSeconds : undefined;
       expect(answer.headers.get("retry-after")).toBe(retryAfter === undefined ? null : String(retryAfter));
     });
 

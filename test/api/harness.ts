@@ -4,6 +4,7 @@ import type { LockoutView } from "../../src/domain/lockout/lockout-service.ts";
 import type { BucketState } from "../../src/domain/ports/admission.ts";
 import type { App } from "../../src/domain/ports/app-registry.ts";
 import type { IssuedTokens } from "../../src/domain/ports/identity-provider.ts";
+import type { RequestLimits } from "../../src/domain/ports/request-limits.ts";
 import { type AppDeps, createApp } from "../../src/http/app.ts";
 import { type RunningServer, type ServerTimeouts, startServer } from "../../src/http/server.ts";
 import { createLogger } from "../../src/observability/log.ts";
@@ -39,7 +40,6 @@ export const unlocked: LockoutView = {
   lockSeconds: 600,
 };
 
-type Limits = ReturnType<AppDeps["limiter"]["forRequest"]>;
 type Services = AppDeps["services"];
 
 /** What a test can change about the fakes while the gateway runs. */
@@ -63,6 +63,8 @@ export interface Gateway {
   readonly behaviour: Behaviour;
   /** What the fakes were asked, in order: `client`, `limits CLIENT ADDRESS`, `charged rest`, `charged in service`, service names. */
   readonly events: string[];
+  /** Of the headless API. */
+  readonly operationIds: readonly string[];
   /** The arguments of the last call of a service. */
   lastRequest(): Record<string, unknown>;
   rawLog(): string;
@@ -91,7 +93,7 @@ export async function startGateway(
   const written: string[] = [];
   let request: Record<string, unknown> = {};
 
-  function chargedInService(limits: Limits): void {
+  function chargedInService(limits: RequestLimits): void {
     if (limits.take().length === 0) return;
     events.push("charged in service");
     limits.report(behaviour.limitsExhausted ? emptyStates : bucketStates);
@@ -126,7 +128,7 @@ export async function startGateway(
   function recorded<Request, Result>(name: string, run: () => (request: Request) => Promise<Result>) {
     return async (given: Request): Promise<Result> => {
       events.push(name);
-      request = typeof given === "object" ? { ...given } : { userId: given };
+      request = typeof given === "object" ? Object.fromEntries(Object.entries(given ?? {})) : { userId: given };
       return run()(given);
     };
   }
@@ -205,6 +207,11 @@ export async function startGateway(
     server,
     behaviour,
     events,
+    operationIds: app.openAPIRegistry.definitions.flatMap((definition) =>
+      definition.type === "route" && definition.route.path.startsWith(base)
+        ? [String(definition.route.operationId)]
+        : [],
+    ),
     lastRequest: () => request,
     rawLog: () => written.join(""),
     logLines: () => written.map((line) => JSON.parse(line) as Record<string, unknown>),
@@ -303,7 +310,7 @@ export async function send(
   change: {
     readonly headers?: Record<string, string | undefined>;
     readonly body?: unknown;
-    readonly rawBody?: BodyInit;
+    readonly rawBody?: string | Uint8Array | ReadableStream;
   } = {},
 ): Promise<Answer> {
   const body = "body" in change ? change.body : sample.body;

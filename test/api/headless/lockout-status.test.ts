@@ -11,7 +11,7 @@ afterAll(() => gateway.stop());
 testEveryOperation(
   () => gateway,
   sample,
-  [["USER_NOT_FOUND"]],
+  [{ code: "USER_NOT_FOUND" }],
   (thrown) => {
     gateway.behaviour.status = async () => {
       throw thrown;

@@ -11,7 +11,13 @@ afterAll(() => gateway.stop());
 testEveryOperation(
   () => gateway,
   sample,
-  [["INVALID_CREDENTIALS"], lockedError, ["EMAIL_NOT_VERIFIED"], ["APP_NOT_LICENSED"], actionError],
+  [
+    { code: "INVALID_CREDENTIALS" },
+    lockedError,
+    { code: "EMAIL_NOT_VERIFIED" },
+    { code: "APP_NOT_LICENSED" },
+    actionError,
+  ],
   (thrown) => {
     gateway.behaviour.login = async () => {
       throw thrown;

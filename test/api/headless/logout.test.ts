@@ -11,7 +11,7 @@ afterAll(() => gateway.stop());
 testEveryOperation(
   () => gateway,
   sample,
-  [["TOKEN_EXPIRED"]],
+  [{ code: "TOKEN_EXPIRED" }],
   (thrown) => {
     gateway.behaviour.logout = async () => {
       throw thrown;

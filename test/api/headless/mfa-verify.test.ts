@@ -12,11 +12,11 @@ testEveryOperation(
   () => gateway,
   sample,
   [
-    ["MFA_INVALID_CODE"],
-    ["MFA_CHALLENGE_EXPIRED"],
+    { code: "MFA_INVALID_CODE" },
+    { code: "MFA_CHALLENGE_EXPIRED" },
     lockedError,
-    ["EMAIL_NOT_VERIFIED"],
-    ["APP_NOT_LICENSED"],
+    { code: "EMAIL_NOT_VERIFIED" },
+    { code: "APP_NOT_LICENSED" },
     actionError,
   ],
   (thrown) => {

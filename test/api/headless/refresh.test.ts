@@ -11,7 +11,7 @@ afterAll(() => gateway.stop());
 testEveryOperation(
   () => gateway,
   sample,
-  [["TOKEN_EXPIRED"], ["APP_NOT_LICENSED"]],
+  [{ code: "TOKEN_EXPIRED" }, { code: "APP_NOT_LICENSED" }],
   (thrown) => {
     gateway.behaviour.refresh = async () => {
       throw thrown;

@@ -1,0 +1,106 @@
+import { expect, test } from "vitest";
+import { StoreUnavailable, UpstreamUnavailable } from "../../src/domain/ports/faults.ts";
+import { createLogger } from "../../src/observability/log.ts";
+
+// Threat: whoever reads the logs reads passwords, codes and tokens (ASVS 16.2.5).
+function logged(write: (log: ReturnType<typeof createLogger>) => void): { raw: string; line: Record<string, unknown> } {
+  const lines: string[] = [];
+  write(createLogger({ level: "info", destination: { write: (line: string) => void lines.push(line) } }));
+  const raw = lines.join("");
+  expect(raw.trim().split("\n")).toHaveLength(1);
+  return { raw, line: JSON.parse(raw) as Record<string, unknown> };
+}
+
+test("fields that hold secrets are blotted out", () => {
+  const secrets = {
+    accessToken: "marker-1",
+    authorization: "marker-2",
+    body: { password: "marker-3" },
+    clientSecret: "marker-4",
+    code: "marker-5",
+    email: "marker-6",
+    headers: { "x-client-secret": "marker-7" },
+    mfaToken: "marker-8",
+    password: "marker-9",
+    refreshToken: "marker-10",
+    token: "marker-11",
+  };
+  const { raw, line } = logged((log) => log.info({ ...secrets, route: "/login" }, "request"));
+  expect(raw).not.toContain("marker-");
+  expect(line).toMatchObject({ password: "[redacted]", route: "/login", msg: "request" });
+});
+
+test("errors are logged with their causes", () => {
+  const refused = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:8180"), { code: "ECONNREFUSED" });
+  const fault = new UpstreamUnavailable("token endpoint", "unsent", new AggregateError([refused]));
+  const { line } = logged((log) => log.error({ err: fault }, "request failed"));
+  expect(line["err"]).toMatchObject({
+    type: "UpstreamUnavailable",
+    message: "token endpoint",
+    fate: "unsent",
+    stack: expect.arrayContaining([expect.stringMatching(/^at .+log\.test\.ts/)]),
+    cause: { type: "AggregateError", errors: [{ type: "Error", code: "ECONNREFUSED", message: refused.message }] },
+  });
+});
+
+test("what libraries hang on their errors stays out", () => {
+  const error = Object.assign(new Error("command failed"), {
+    command: { name: "set", args: ["marker-args"] },
+    response: { body: "marker-body" },
+    options: { headers: { authorization: "marker-header" } },
+    cause: { error_description: "marker-cause" },
+    code: "marker code",
+  });
+  const { raw, line } = logged((log) => log.error({ err: error }, "request failed"));
+  expect(raw).not.toContain("marker");
+  expect(line["err"]).toMatchObject({ type: "Error", message: "command failed", cause: { type: "object" } });
+});
+
+test.each([
+  ["a parser's", () => JSON.parse('{"password": marker-json}')],
+  [
+    "Redis's for an unknown command",
+    () => {
+      throw new Error("ERR unknown command 'evil', with args beginning with: 'marker-args'");
+    },
+  ],
+])("%s message quotes its input: the quote stays out", (_whose, fail) => {
+  let thrown: unknown;
+  try {
+    fail();
+  } catch (error) {
+    thrown = error;
+  }
+  for (const error of [thrown, new StoreUnavailable("no answer", thrown)]) {
+    const { raw } = logged((log) => log.error({ err: error }, "request failed"));
+    expect(raw).toMatch(/SyntaxError|ERR unknown command/);
+    expect(raw).not.toContain("marker-");
+  }
+});
+
+test("an error logged without words goes through the same serializer", () => {
+  const error = new SyntaxError("marker-message");
+  for (const write of [
+    (log: ReturnType<typeof createLogger>) => log.error(error),
+    (log: ReturnType<typeof createLogger>) => log.error({ err: error }),
+  ]) {
+    const { raw, line } = logged(write);
+    expect(raw).not.toContain("marker-");
+    expect(line).toMatchObject({ msg: "error", err: { type: "SyntaxError" } });
+  }
+});
+
+test("endless causes, thrown strings and null are survived", () => {
+  const circular = new Error("round");
+  circular.cause = circular;
+  expect(logged((log) => log.error({ err: circular }, "x")).raw.length).toBeLessThan(20_000);
+  const { raw } = logged((log) => log.error({ err: new Error("outer", { cause: "marker-string" }) }, "x"));
+  expect(raw).not.toContain("marker-");
+  expect(logged((log) => log.error({ err: new Error("outer", { cause: null }) }, "x")).line["err"]).toMatchObject({
+    cause: { type: "null" },
+  });
+});
+
+test("a line break in a message cannot forge a line", () => {
+  logged((log) => log.info({ route: '/a\n{"level":"fatal"}' }, 'x\n{"level":"fatal"}'));
+});
