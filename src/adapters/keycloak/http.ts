@@ -56,14 +56,24 @@ const noteSending: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (opti
     onResponseError: (...event) => handler.onResponseError?.(...event),
   });
 
+function notJson(answer: HttpAnswer): UpstreamUnavailable {
+  return new UpstreamUnavailable(`Keycloak answered ${answer.status} without JSON`, "noVerdict");
+}
+
+/** @throws UpstreamUnavailable when the answer is not declared as JSON, whatever its status */
+export function requireJson(answer: HttpAnswer): void {
+  if (!/^application\/json\b/i.test(answer.contentType)) throw notJson(answer);
+}
+
 /** Parses a JSON answer. @throws UpstreamUnavailable when it is not JSON, whatever its status */
 export function parseJson(answer: HttpAnswer): unknown {
+  requireJson(answer);
   try {
-    if (/^application\/json\b/i.test(answer.contentType)) return JSON.parse(answer.body);
+    return JSON.parse(answer.body);
   } catch {
-    // Said below; the parser's message would quote the body.
+    // The parser's message would quote the body.
+    throw notJson(answer);
   }
-  throw new UpstreamUnavailable(`Keycloak answered ${answer.status} without JSON`, "noVerdict");
 }
 
 /** Opens the connections lazily: nothing is sent before the first call. */

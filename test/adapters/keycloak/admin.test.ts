@@ -1,0 +1,139 @@
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { createTestProvider } from "./provider.ts";
+import { type Behaviour, json, startUpstream } from "./upstream.ts";
+
+/** The service account's token: fetched rarely, never used past its end, replaced when Keycloak forgets it. */
+
+const userId = "0b6f3c52-7c1c-4c44-9d0c-0f3a5b7f6a01";
+const user = { id: userId, username: "jane@example.com", email: "jane@example.com" };
+let now = 0;
+let issued = 0;
+let revoked = new Set<string>();
+
+const keycloak: Behaviour = (request, response) => {
+  if (request.path.endsWith("/token")) {
+    issued += 1;
+    return json(200, { access_token: `token-${issued}`, token_type: "Bearer", expires_in: 900 })(request, response);
+  }
+  const known = request.headers.authorization?.startsWith("Bearer token-") ?? false;
+  if (!known || revoked.has(request.headers.authorization ?? ""))
+    return json(401, { error: "HTTP 401 Unauthorized" })(request, response);
+  return json(200, user)(request, response);
+};
+
+const upstream = await startUpstream(keycloak);
+const createProvider = () =>
+  createTestProvider({
+    url: upstream.url,
+    realm: "headgate",
+    issuer: `${upstream.url}/realms/headgate`,
+    adminClient: { id: "headless-gateway", secret: "s" },
+    otpClient: { id: "headless-otp", secret: "s" },
+    clock: { now: () => now, sleep: () => new Promise(() => {}) },
+  }).provider;
+let provider = createProvider();
+
+beforeEach(async () => {
+  await provider.close();
+  provider = createProvider();
+  upstream.behave = keycloak;
+  upstream.seen.length = 0;
+  now = 1_000_000;
+  issued = 0;
+  revoked = new Set();
+});
+afterAll(async () => {
+  await provider.close();
+  await upstream.stop();
+});
+
+describe("the service account's token", () => {
+  it("is fetched once for calls in parallel and kept for later ones", async () => {
+    await Promise.all(Array.from({ length: 20 }, () => provider.getUser(userId)));
+    await provider.getUser(userId);
+    expect(issued).toBe(1);
+    expect(upstream.seen).toHaveLength(22);
+  });
+
+  it("is renewed 30 seconds before its end, not earlier", async () => {
+    await provider.getUser(userId);
+    now += 869_999;
+    await provider.getUser(userId);
+    expect(issued).toBe(1);
+    now += 1;
+    await provider.getUser(userId);
+    expect(issued).toBe(2);
+  });
+
+  it("is replaced once for all when Keycloak no longer takes it", async () => {
+    await provider.getUser(userId);
+    revoked.add("Bearer token-1");
+    const records = await Promise.all(Array.from({ length: 10 }, () => provider.getUser(userId)));
+    expect(records.every((record) => record?.userId === userId)).toBe(true);
+    expect(issued).toBe(2);
+  });
+
+  it("is asked for again only once when Keycloak refuses the new one too", async () => {
+    upstream.behave = (request, response) =>
+      request.path.endsWith("/token") ? keycloak(request, response) : json(401, {})(request, response);
+    await expect(provider.getUser(userId)).rejects.toMatchObject({ fate: "noVerdict" });
+    expect(upstream.seen).toHaveLength(4);
+  });
+
+  it("can be had again after a fetch that failed", async () => {
+    upstream.behave = json(401, { error: "unauthorized_client", error_description: "Invalid client credentials" });
+    await expect(provider.getUser(userId)).rejects.toMatchObject({ fate: "noVerdict" });
+    upstream.behave = keycloak;
+    expect(await provider.getUser(userId)).toMatchObject({ userId });
+  });
+});
+
+describe("admin calls", () => {
+  const answer =
+    (behaviour: Behaviour): Behaviour =>
+    (request, response) =>
+      (request.path.endsWith("/token") ? keycloak : behaviour)(request, response);
+
+  it("repeat a read once when the connection is lost, and a deletion never", async () => {
+    await provider.getUser(userId);
+    upstream.seen.length = 0;
+    upstream.behave = (_request, response) => {
+      upstream.behave = keycloak;
+      response.destroy();
+    };
+    expect(await provider.getUser(userId)).toMatchObject({ userId });
+    expect(upstream.seen).toHaveLength(2);
+    upstream.seen.length = 0;
+    upstream.behave = (_request, response) => response.destroy();
+    await expect(provider.clearFailures(userId)).rejects.toMatchObject({ fate: "unknown" });
+    expect(upstream.seen).toHaveLength(1);
+  });
+
+  it("take a missing role for a fault, not for a missing user", async () => {
+    upstream.behave = answer(json(403, { error: "HTTP 403 Forbidden" }));
+    await expect(provider.getUser(userId)).rejects.toMatchObject({ fate: "noVerdict" });
+  });
+
+  it.each([["Realm not found."], ["HTTP 404 Not Found."], ["Unable to find matching target resource method"]])(
+    "take a 404 that says %j for a fault, not for a missing user",
+    async (error) => {
+      upstream.behave = answer(json(404, { error }));
+      await expect(provider.getUser(userId)).rejects.toMatchObject({ fate: "noVerdict" });
+    },
+  );
+
+  // Threat: a search that matches more than it was asked for logs somebody into, or resets, another account.
+  it("refuse a search with two hits and ignore hits with another address", async () => {
+    upstream.behave = answer(json(200, [user, { ...user, id: "0b6f3c52-7c1c-4c44-9d0c-0f3a5b7f6a02" }]));
+    await expect(provider.findUserByEmail("jane@example.com")).rejects.toMatchObject({ fate: "noVerdict" });
+    upstream.behave = answer(json(200, [{ ...user, email: "jane@example.com.evil.example" }]));
+    expect(await provider.findUserByEmail("jane@example.com")).toBeUndefined();
+  });
+
+  it("refuse a record without an id and a list that is none", async () => {
+    upstream.behave = answer(json(200, { username: "jane@example.com" }));
+    await expect(provider.getUser(userId)).rejects.toMatchObject({ fate: "noVerdict" });
+    upstream.behave = answer(json(200, {}));
+    await expect(provider.findUserByEmail("jane@example.com")).rejects.toMatchObject({ fate: "noVerdict" });
+  });
+});
