@@ -10,7 +10,11 @@ export interface Deadline {
   stop(): void;
 }
 
-/** Starts the clock. `AbortSignal.any` would do, but Node 18 does not have it. */
+/**
+ * Starts the clock. The caller's signal must not have fired yet.
+ *
+ * `AbortSignal.any` would join the two, but Node 18 does not have it.
+ */
 export function startDeadline(timeoutMs: number, caller: AbortSignal | undefined): Deadline {
   const controller = new AbortController();
   const { signal } = controller;
@@ -33,10 +37,9 @@ export function startDeadline(timeoutMs: number, caller: AbortSignal | undefined
   const ended = new Promise<never>((_resolve, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
-  ended.catch(() => {}); // Nobody may be racing at the moment it fires.
+  ended.catch(() => {}); // It may fire while nobody races it.
 
-  if (caller?.aborted) onCallerAbort();
-  else caller?.addEventListener("abort", onCallerAbort, { once: true });
+  caller?.addEventListener("abort", onCallerAbort, { once: true });
 
   return {
     signal,

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   createSdkConsumer,
   formats,
@@ -20,11 +20,14 @@ import {
   tokenSet,
 } from "./stub-gateway.ts";
 
+// Every test starts programs or compilers.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+
 let consumer: SdkConsumer;
 let gateway: StubGateway;
 beforeAll(async () => {
   [consumer, gateway] = await Promise.all([createSdkConsumer(), startStubGateway()]);
-}, 120_000);
+});
 afterAll(async () => {
   await Promise.all([consumer?.remove(), gateway?.close()]);
 });
