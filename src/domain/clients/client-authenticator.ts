@@ -57,12 +57,14 @@ export function createClientAuthenticator(deps: {
 
   function remember(name: string, good: boolean): void {
     remembered.delete(name);
-    if (remembered.size >= rememberedMax) {
-      // Wrong secrets make room for each other before a right one goes.
-      const oldestBad = remembered.entries().find(([, entry]) => !entry.good)?.[0];
-      remembered.delete(oldestBad ?? (remembered.keys().next().value as string));
-    }
+    if (remembered.size >= rememberedMax) remembered.delete(oldestToDrop());
     remembered.set(name, { good, until: clock.now() + (good ? goodForMs : badForMs) });
+  }
+
+  /** Wrong secrets make room for each other before a right one goes. */
+  function oldestToDrop(): string {
+    for (const [name, { good }] of remembered) if (!good) return name;
+    return remembered.keys().next().value as string;
   }
 
   function takeAllowance(clientId: string): void {

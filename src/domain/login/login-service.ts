@@ -119,7 +119,7 @@ export function createLoginService(deps: {
       case "mfaRequired":
         return challengeVerdict(request, account, context.storeTime);
       case "accountIncomplete":
-        return refuse(incompleteUserError(await identityProvider.findUserByEmail(email)));
+        return refuse(incompleteUserError(await identityProvider.findUserByEmail(email), outcome.requiredActions));
       case "rejected":
       // A disabled account answers, and is counted, like a wrong password: its password must not be found out.
       case "disabled":

@@ -12,10 +12,15 @@ export function refusedUserError(user: UserRecord): AuthError | undefined {
 }
 
 /**
- * The error for a user whom the identity provider refused as not fully set up. Keycloak lists no required action for a
- * profile with missing fields; its name for that action is VERIFY_PROFILE.
+ * The error for a user whom the identity provider refused as not fully set up.
+ *
+ * @param requiredActions what the refusal named, for a record that shows nothing. Keycloak lists no required action for a
+ *   profile with missing fields; its name for that action is VERIFY_PROFILE.
  */
-export function incompleteUserError(user: UserRecord | undefined): AuthError {
+export function incompleteUserError(
+  user: UserRecord | undefined,
+  requiredActions: readonly string[] = ["VERIFY_PROFILE"],
+): AuthError {
   if (user === undefined) return new AuthError("INVALID_CREDENTIALS");
-  return refusedUserError(user) ?? new AuthError("ACTION_REQUIRED", { requiredActions: ["VERIFY_PROFILE"] });
+  return refusedUserError(user) ?? new AuthError("ACTION_REQUIRED", { requiredActions });
 }

@@ -1,0 +1,125 @@
+import { z } from "zod";
+
+/** Everything that a gateway is told by its environment. */
+export type Config = z.output<typeof environment>;
+
+/** A configuration that cannot be used: one line a problem, each naming a variable and never its value. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+
+const required = (schema: z.ZodString) => schema.min(1, "must not be empty");
+const integer = (range: { min: number; max: number; default: number }) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, "must be a whole number")
+    .transform(Number)
+    .refine((value) => value >= range.min && value <= range.max, `must be from ${range.min} to ${range.max}`)
+    .default(range.default);
+
+const url = (protocols: readonly string[]) =>
+  z.string().refine(
+    (value) => {
+      const parsed = URL.parse(value);
+      return parsed !== null && protocols.includes(parsed.protocol);
+    },
+    `must be a URL with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
+  );
+
+const secret = required(z.string());
+
+const rate = (fallback: string) =>
+  z
+    .string()
+    .regex(/^[1-9]\d{0,8}\/[1-9]\d{0,5}$/, "must be requests/seconds, such as 600/60")
+    .default(fallback)
+    .transform((value) => {
+      const [limit, windowSeconds] = value.split("/").map(Number) as [number, number];
+      return { limit, windowSeconds };
+    });
+
+const redisProtocols = ["redis:", "rediss:", "redis+cluster:", "rediss+cluster:"];
+const redisUrl = z.string().refine(
+  (value) => {
+    // A list of hosts is no URL to the parser.
+    const parsed = URL.parse(value.replace(/,.*$/, ""));
+    return value === "embedded" || (parsed !== null && redisProtocols.includes(parsed.protocol));
+  },
+  `must be \`embedded\` or a URL with ${redisProtocols.map((protocol) => `${protocol}//`).join(", ")}`,
+);
+
+/**
+ * The variables, each with its rule and default. `headgate check-config` checks the same table.
+ */
+const environment = z.object({
+  NODE_ENV: z.string().default("development"),
+  HEADGATE_HOST: required(z.string()).default("127.0.0.1"),
+  HEADGATE_PORT: integer({ min: 0, max: 65_535, default: 8787 }),
+  HEADGATE_SECRET: z.string().min(32, "must have 32 characters or more"),
+  HEADGATE_APPS_FILE: required(z.string()),
+  HEADGATE_REDIS_URL: redisUrl,
+  HEADGATE_KEYCLOAK_URL: url(["http:", "https:"]),
+  HEADGATE_KEYCLOAK_REALM: required(z.string()),
+  HEADGATE_KEYCLOAK_ISSUER: url(["http:", "https:"]).optional(),
+  HEADGATE_KEYCLOAK_CLIENT_ID: required(z.string()).default("headless-gateway"),
+  HEADGATE_KEYCLOAK_CLIENT_SECRET: secret,
+  HEADGATE_KEYCLOAK_OTP_CLIENT_ID: required(z.string()).default("headless-otp"),
+  HEADGATE_KEYCLOAK_OTP_CLIENT_SECRET: secret,
+  HEADGATE_KEYCLOAK_TIMEOUT_MS: integer({ min: 100, max: 30_000, default: 5_000 }),
+  HEADGATE_SMTP_URL: url(["smtp:", "smtps:"]).optional(),
+  HEADGATE_LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(", ")}`).default("info"),
+  HEADGATE_LOCKOUT_MAX_ATTEMPTS: integer({ min: 1, max: 100, default: 5 }),
+  HEADGATE_LOCKOUT_SECONDS: integer({ min: 1, max: 86_400, default: 600 }),
+  HEADGATE_MFA_MAX_ATTEMPTS: integer({ min: 1, max: 100, default: 10 }),
+  HEADGATE_ACCOUNT_QUEUE_LIMIT: integer({ min: 0, max: 10_000, default: 64 }),
+  HEADGATE_ACCOUNT_WAIT_MS: integer({ min: 0, max: 60_000, default: 10_000 }),
+  HEADGATE_LIMIT_CLIENT: rate("6000/60"),
+  HEADGATE_LIMIT_ADDRESS: rate("600/60"),
+  HEADGATE_LIMIT_ACCOUNT: rate("120/60"),
+  HEADGATE_SHUTDOWN_TIMEOUT_MS: integer({ min: 0, max: 300_000, default: 15_000 }),
+});
+
+/**
+ * Reads the configuration. Variables that start with `HEADGATE_` and are not known are problems too: a misspelt limit would
+ * otherwise be silently the default. An empty variable counts as not set.
+ *
+ * @throws ConfigError with every problem
+ */
+export function readConfig(variables: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ""),
+  );
+  const problems: string[] = [];
+
+  const known = environment.shape as Record<string, unknown>;
+  for (const name of Object.keys(given)) {
+    if (name.startsWith("HEADGATE_") && !(name in known) && !reserved.has(name)) problems.push(`${name} is not known`);
+  }
+  const parsed = environment.safeParse(given);
+  for (const issue of parsed.error?.issues ?? []) {
+    const name = String(issue.path[0]);
+    problems.push(`${name} ${name in given ? issue.message : "is missing"}`);
+  }
+  if (parsed.data?.NODE_ENV === "production" && parsed.data.HEADGATE_REDIS_URL === "embedded") {
+    problems.push(
+      "HEADGATE_REDIS_URL must not be `embedded` when NODE_ENV is production: the embedded store forgets every lockout when the process ends",
+    );
+  }
+  if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(parsed.data);
+}
+
+/** Variables of the local environment that a gateway may find set and does not use. */
+const reserved: ReadonlySet<string> = new Set([
+  "HEADGATE_CACHE_DIR",
+  "HEADGATE_KEYCLOAK_ARCHIVE",
+  "HEADGATE_KEYCLOAK_MINT_CLIENT_ID",
+  "HEADGATE_KEYCLOAK_MINT_CLIENT_SECRET",
+]);

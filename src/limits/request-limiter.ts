@@ -1,0 +1,68 @@
+import { AuthError } from "../contract/errors.ts";
+import type { Admission, Bucket, BucketState } from "../domain/ports/admission.ts";
+import type { KeyedHash } from "../domain/ports/keyed-hash.ts";
+import type { RequestLimits } from "../domain/ports/request-limits.ts";
+import { addressSubject } from "./address-subject.ts";
+import type { RatePolicies } from "./policies.ts";
+
+/** The limits of one request, as the front holds them. */
+export interface ChargeableLimits extends RequestLimits {
+  /**
+   * Charges what no service has taken; does nothing when all was taken.
+   *
+   * @throws AuthError RATE_LIMITED
+   */
+  chargeRest(): Promise<void>;
+  /** What the client's and the address's bucket hold after the charge; empty before it. */
+  readonly states: readonly BucketState[];
+}
+
+export interface RequestLimiter {
+  /** The limits of a request of an authenticated app client, made for an end user at a canonical address. */
+  forRequest(request: { readonly clientId: string; readonly address: string }): ChargeableLimits;
+}
+
+export function createRequestLimiter(deps: {
+  readonly admission: Admission;
+  readonly hash: KeyedHash;
+  readonly policies: RatePolicies;
+}): RequestLimiter {
+  const { admission, hash, policies } = deps;
+
+  return {
+    forRequest({ clientId, address }) {
+      let rest: readonly Bucket[] = [
+        { policy: "client", subject: clientId, ...policies.client },
+        { policy: "address", subject: hash("address", addressSubject(address)), ...policies.address },
+      ];
+      let states: readonly BucketState[] = [];
+
+      function take(): readonly Bucket[] {
+        const taken = rest;
+        rest = [];
+        return taken;
+      }
+      function report(reported: readonly BucketState[]): void {
+        states = reported.filter(({ policy }) => policy !== "account");
+      }
+
+      return {
+        take,
+        report,
+        account: (account) => ({ policy: "account", subject: account, ...policies.account }),
+        get states() {
+          return states;
+        },
+        async chargeRest() {
+          const buckets = take();
+          if (buckets.length === 0) return;
+          const charge = await admission.charge(buckets);
+          report(charge.buckets);
+          if (charge.kind === "limited") {
+            throw new AuthError("RATE_LIMITED", { retryAfterSeconds: charge.retryAfterSeconds });
+          }
+        },
+      };
+    },
+  };
+}
