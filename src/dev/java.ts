@@ -24,7 +24,7 @@ export async function findJava(env: NodeJS.ProcessEnv): Promise<Java> {
   }
   throw new DevError(
     `Keycloak needs Java ${OLDEST} or newer. ${tooOld.length > 0 ? `Too old: ${tooOld.join(", ")}.` : "None was found."}\n` +
-      "Install one (Debian, Ubuntu: apt-get install default-jre-headless; macOS: brew install openjdk@21) and, if it is\n" +
+      "Install one (Debian, Ubuntu: apt-get install default-jre-headless; macOS: brew install openjdk) and, if it is\n" +
       "not on the PATH, set JAVA_HOME. Without Java: docker compose up, or npm run dev -- --keycloak URL",
   );
 }
