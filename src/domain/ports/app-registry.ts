@@ -5,6 +5,8 @@ export interface App {
   readonly displayName: string;
   /** Whether users need this app's id among their licences. */
   readonly licensed: boolean;
+  /** The app's own pages that links in mails lead to; the token is added as `?token=`. */
+  readonly links: { readonly verifyEmail?: string | undefined; readonly resetPassword?: string | undefined };
 }
 
 /** The apps that this gateway serves. */

@@ -112,6 +112,8 @@ export interface IdentityProvider {
     readonly code: string;
     readonly endUser: EndUser;
   }): Promise<FactorOutcome>;
+  /** Opens a session for a user whose factors the gateway has proven itself (a backup code). Refuses administrators. */
+  mintGrant(request: { readonly username: string; readonly endUser: EndUser }): Promise<FactorOutcome>;
   /** Turns the proof of a factor into tokens of the app client, in the same session. */
   exchange(request: {
     readonly client: ClientCredentials;

@@ -1,0 +1,18 @@
+/** The verified claims of an access token. */
+export interface AccessTokenClaims {
+  /** UUID. */
+  readonly userId: string;
+  readonly sessionId: string;
+  /** The client that the token was issued to. */
+  readonly azp: string;
+  readonly email: string;
+}
+
+/** Checks access tokens: signature, type, issuer and lifetime here, the session at the identity provider. */
+export interface AccessTokens {
+  /**
+   * Undefined when the token is not good, or its session has ended.
+   * Throws UpstreamUnavailable when that cannot be found out.
+   */
+  verify(accessToken: string): Promise<AccessTokenClaims | undefined>;
+}
