@@ -1,7 +1,11 @@
 import { defineConfig } from "vitest/config";
 
 // These talk to a real Keycloak, which test/support/setup.ts starts once for all of them; a run without them does without.
-const WITH_KEYCLOAK = ["test/{e2e,attack,dev}/**/*.test.ts", "test/adapters/keycloak/**/*.test.ts"];
+const WITH_KEYCLOAK = [
+  "test/{e2e,attack}/**/*.test.ts",
+  "test/adapters/keycloak/**/*.test.ts",
+  "test/dev/start.test.ts",
+];
 
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({

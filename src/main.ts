@@ -28,12 +28,27 @@ interface Adapters {
   readonly smtp: ReturnType<typeof createSmtpConnection> | undefined;
 }
 
-async function openStore(config: Config) {
+async function openStore(config: Config, log: Logger) {
   const embedded = config.HEADGATE_REDIS_URL === "embedded" ? await startEmbeddedRedis() : undefined;
-  const connection = connectRedis({ url: embedded?.url ?? config.HEADGATE_REDIS_URL });
+  const connection = connectRedis({
+    url: embedded?.url ?? config.HEADGATE_REDIS_URL,
+    onAvailability: (available, error) => {
+      if (available) log.info("store connected");
+      else log.warn({ err: error }, "store connection lost");
+    },
+  });
+  const admission = createRedisAdmission({
+    connection,
+    random: systemRandom,
+    queueLimit: config.HEADGATE_ACCOUNT_QUEUE_LIMIT,
+    waitMs: config.HEADGATE_ACCOUNT_WAIT_MS,
+    leaseMs: leaseMs(config),
+  });
   return {
     connection,
+    admission,
     async close() {
+      await admission.close();
       await connection.close();
       await embedded?.close();
     },
@@ -59,13 +74,7 @@ function composeApp(config: Config, apps: Apps, log: Logger, { store, keycloak, 
   const random = systemRandom;
   const hash = createKeyedHash(config.HEADGATE_SECRET);
   const identityProvider = keycloak;
-  const admission = createRedisAdmission({
-    connection: store.connection,
-    random,
-    queueLimit: config.HEADGATE_ACCOUNT_QUEUE_LIMIT,
-    waitMs: config.HEADGATE_ACCOUNT_WAIT_MS,
-    leaseMs: leaseMs(config),
-  });
+  const { connection, admission } = store;
   const lockSeconds = config.HEADGATE_LOCKOUT_SECONDS;
   const passwordBudget: AttemptBudget = {
     counter: "password",
@@ -76,7 +85,7 @@ function composeApp(config: Config, apps: Apps, log: Logger, { store, keycloak, 
 
   const clients = createClientAuthenticator({ identityProvider, apps, hash, clock });
   const attempts = createAttemptRunner({ admission, clock });
-  const challenges = createChallenges({ store: createRedisChallengeStore(store.connection), hash, random });
+  const challenges = createChallenges({ store: createRedisChallengeStore(connection), hash, random });
   const deps: AppDeps = {
     log,
     random,
@@ -100,7 +109,7 @@ function composeApp(config: Config, apps: Apps, log: Logger, { store, keycloak, 
     },
     healthChecks: {
       keycloak: () => keycloak.ping(),
-      store: () => store.connection.ping(),
+      store: () => connection.ping(),
       mail: smtp && (() => smtp.check()),
     },
   };
@@ -121,7 +130,7 @@ async function start(): Promise<void> {
   const log = createLogger({ level: config.HEADGATE_LOG_LEVEL });
   const apps = watchAppsFile(config.HEADGATE_APPS_FILE, log);
   const adapters: Adapters = {
-    store: await openStore(config),
+    store: await openStore(config, log),
     keycloak: openKeycloak(config, log),
     smtp: config.HEADGATE_SMTP_URL === undefined ? undefined : createSmtpConnection(config.HEADGATE_SMTP_URL),
   };

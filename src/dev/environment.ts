@@ -14,7 +14,8 @@ import type { DevState, StateDir } from "./state.ts";
 import type { Steps } from "./steps.ts";
 import { requireRedis, startStore } from "./store.ts";
 
-const MAIL_PORTS = { smtp: 1025, http: 8025 };
+/** Where the mail catcher listens, if these ports are free. */
+export const MAIL_PORTS = { smtp: 1025, http: 8025 };
 
 /** What a start needs besides its options. */
 export type Surroundings = {

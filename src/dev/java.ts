@@ -14,9 +14,9 @@ const run = promisify(execFile);
  *
  * @throws DevError that says how to get one
  */
-export async function findJava(env: NodeJS.ProcessEnv): Promise<Java> {
+export async function findJava(env: NodeJS.ProcessEnv, platform: string = process.platform): Promise<Java> {
   const tooOld: string[] = [];
-  for (const command of await candidates(env)) {
+  for (const command of await candidates(env, platform)) {
     const version = await versionOf(command, env);
     if (version === undefined) continue;
     if (majorOf(version) >= OLDEST) return { command, version };
@@ -29,10 +29,10 @@ export async function findJava(env: NodeJS.ProcessEnv): Promise<Java> {
   );
 }
 
-async function candidates(env: NodeJS.ProcessEnv): Promise<string[]> {
+async function candidates(env: NodeJS.ProcessEnv, platform: string): Promise<string[]> {
   const found = env["JAVA_HOME"] ? [join(env["JAVA_HOME"], "bin", "java")] : [];
   found.push("java");
-  if (process.platform === "darwin") {
+  if (platform === "darwin") {
     const home = await run("/usr/libexec/java_home", ["-v", `${OLDEST}+`]).catch(() => undefined);
     if (home) found.push(join(home.stdout.trim(), "bin", "java"));
     found.push("/opt/homebrew/opt/openjdk/bin/java", "/usr/local/opt/openjdk/bin/java");

@@ -2,8 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Logger } from "../observability/log.ts";
 import { markOperation } from "./middleware/mark-operation.ts";
 import type { GatewayApp, OperationRoute } from "./operation.ts";
-import type { ReadinessCheck } from "./readiness.ts";
-import { createReadiness } from "./readiness.ts";
+import { createReadiness, type ReadinessCheck } from "./readiness.ts";
 import type { Responder } from "./respond.ts";
 
 /** The parts whose state `/readyz` tells. */

@@ -127,10 +127,15 @@ export function testEveryOperation(
       ["undefined", undefined],
     ])("%s thrown by surprise: INTERNAL_ERROR without a trace of it", async (_what, thrown) => {
       fail(thrown);
-      const answer = await send(gateway(), sample);
+      const requestId = `surprise-${sample.operationId}-${typeof thrown}`;
+      const answer = await send(gateway(), sample, { headers: { "x-request-id": requestId } });
       expectError(answer, "INTERNAL_ERROR");
       expect(answer.headers.get("retry-after")).toBeNull();
       expect(answer.text).not.toContain("marker-bug");
+      const lines = gateway()
+        .logLines()
+        .filter((line) => line["requestId"] === requestId);
+      expect(lines.map(({ msg }) => msg)).toEqual(["request failed", "request"]);
     });
 
     test("an error that the operation does not declare becomes INTERNAL_ERROR in strict mode", async () => {
@@ -192,6 +197,14 @@ export function testEveryOperation(
       const answer = await send(gateway(), sample);
       expect(events().filter((event) => event.startsWith("charged"))).toEqual(["charged rest"]);
       expect(answer.headers.get("ratelimit")).toBe('"client";r=5999;t=1, "address";r=599;t=1');
+    });
+
+    test("used up, and a fault before the service has taken them: the 429's headers, not the fault's", async () => {
+      gateway().behaviour.limitsExhausted = true;
+      fail(new UpstreamUnavailable("token endpoint", "unsent"));
+      const answer = await send(gateway(), sample);
+      expectError(answer, "RATE_LIMITED", { details: { retryAfterSeconds: 7 } });
+      expect(answer.headers.get("retry-after")).toBe("7");
     });
 
     test("come before the end-user headers' check", async () => {

@@ -1,5 +1,6 @@
-import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { generateSecret, generateSync } from "otplib";
 
 /** Development values that the realm was imported with. */
 export const devEnv = Object.fromEntries(
@@ -99,22 +100,12 @@ export async function adminCall(method: string, path: string, body?: unknown): P
   return answer.body;
 }
 
-const base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-
 /** A fresh TOTP secret of 160 bits in base32. */
-export function newTotpSecret(): string {
-  return Array.from(randomBytes(32), (byte) => base32[byte % 32]).join("");
-}
+export const newTotpSecret = (): string => generateSecret();
 
-/** The six-digit code of a base32 secret, `steps` periods of 30 seconds from now. @see RFC 6238 */
+/** The code that an authenticator app shows for a secret, `steps` periods of 30 seconds from now. */
 export function totpCode(secret: string, steps = 0): string {
-  const bits = Array.from(secret, (letter) => base32.indexOf(letter).toString(2).padStart(5, "0")).join("");
-  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((octet) => Number.parseInt(octet, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
-  const mac = createHmac("sha1", key).update(counter).digest();
-  const number = mac.readUInt32BE((mac[19] ?? 0) & 15) & 0x7fffffff;
-  return String(number % 1_000_000).padStart(6, "0");
+  return generateSync({ secret, epoch: Math.floor(Date.now() / 1000) + steps * 30 });
 }
 
 const otpCredentialData = {

@@ -6,6 +6,8 @@ export interface Bucket {
   readonly subject: string;
   readonly limit: number;
   readonly windowSeconds: number;
+  /** Looked at and charged only when the account is not locked: for the account's own bucket, so that a lock is told as one. */
+  readonly afterLock?: boolean;
 }
 
 /** A bucket after it was charged. */

@@ -1,0 +1,149 @@
+import { limits } from "../../contract/limits.ts";
+import type { Admission, AttemptBudget } from "../../domain/ports/admission.ts";
+import type { Random } from "../../domain/ports/random.ts";
+import { createDecide } from "./charging.ts";
+import type { RedisConnection } from "./connect.ts";
+import { createPassGate, type Gate, type Passage } from "./gate.ts";
+import { keys } from "./keys.ts";
+import { bucketArguments, parseDecision, parseVerdict } from "./reply.ts";
+import { loadAdmissionScripts } from "./scripts.ts";
+import { createWaiters } from "./waiters.ts";
+
+export interface RedisAdmissionDeps {
+  readonly connection: RedisConnection;
+  readonly random: Random;
+  /**
+   * How long a ticket keeps its gate when it is never settled. Must exceed the longest attempt, or the next one runs beside
+   * it. Default 15,000.
+   */
+  readonly leaseMs?: number;
+  /** Entries that may wait for one gate. Default 64. */
+  readonly queueLimit?: number;
+  /** Longest wait for one gate. Default 10,000. */
+  readonly waitMs?: number;
+  /** Entries of this instance that may be under way or waiting, over all gates. Default 10,000. */
+  readonly maxWaiters?: number;
+}
+
+/** Admission that can be shut down. */
+export interface RedisAdmission extends Admission {
+  /** Ends every wait with StoreUnavailable and leaves the queues. Tickets can still be settled. */
+  close(): Promise<void>;
+}
+
+/** A challenge can be as old as its life and the attempt that opened it. */
+const keepInvalidatedMs = (limits.mfaChallengeTtlSeconds + 60) * 1000;
+const absent = "-";
+
+/**
+ * Admission on a Redis, a cluster, or the embedded server: scripts on the store's clock decide, messages tell waiters of
+ * their turn, and a slow poll of each waiter makes up for lost messages and dead holders.
+ *
+ * The store must not evict keys (`maxmemory-policy noeviction`): an evicted state forgets counts and locks.
+ */
+export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
+  const { connection, random, leaseMs = 15_000, queueLimit = 64, waitMs = 10_000, maxWaiters = 10_000 } = deps;
+  const scripts = loadAdmissionScripts();
+  const channel = keys.instanceChannel(random.token(15));
+  const waiters = createWaiters({ subscriber: connection.subscriber, channel });
+  const decide = createDecide(connection, scripts);
+  const pass = createPassGate({ decide, waiters, random, waitMs, queueLimit, maxWaiters });
+  const passages = new Set<Promise<Passage>>();
+  const common = [leaseMs, keepInvalidatedMs] as const;
+
+  function gateOf(name: string, gateKeys: readonly string[], enter: Gate["enter"]): Gate {
+    return {
+      name,
+      enter,
+      poll: async (id) => parseVerdict((await connection.run(scripts.poll, gateKeys, [...common, id])) as string[]),
+      leave: async (id) => {
+        await connection.run(scripts.leave, gateKeys, [...common, id]);
+      },
+    };
+  }
+
+  /** Passes the gate; `close` waits for it. */
+  async function track(passage: Promise<Passage>): Promise<Passage> {
+    passages.add(passage);
+    try {
+      return await passage;
+    } finally {
+      passages.delete(passage);
+    }
+  }
+
+  function result(key: string, { id, verdict, buckets }: Passage) {
+    if (verdict.kind !== "granted") return { ...verdict, buckets };
+    const { followsAnother, storeTime } = verdict;
+    return { kind: "admitted", ticket: { id, key }, followsAnother, storeTime, buckets } as const;
+  }
+
+  return {
+    async charge(buckets) {
+      const { verdict, buckets: states } = await decide(buckets);
+      return verdict.kind === "limited" ? { ...verdict, buckets: states } : { kind: "charged", buckets: states };
+    },
+
+    async enterAccount({ account, attempt, notInvalidatedSince }, buckets, signal) {
+      const { state, queue } = keys.account(account);
+      const gate = gateOf(account, [state, queue], async (id, waiting, own) => {
+        const args = [
+          ...[...common, id, channel, waiting.waitMs, waiting.queueLimit],
+          ...[attempt?.counter ?? absent, ...budgetArguments(attempt), notInvalidatedSince ?? absent],
+          ...bucketArguments(own),
+        ];
+        return parseDecision(
+          await connection.run(scripts.enterAccount, [state, queue, ...own.map(keys.bucket)], args),
+          own,
+        );
+      });
+      const entry = result(account, await track(pass(gate, buckets, signal)));
+      if (entry.kind === "replayed") throw new Error("An account's gate answered with a value");
+      return entry;
+    },
+
+    async settleAccount({ id, key }, attemptResult, budget) {
+      const { state, queue } = keys.account(key);
+      const args = [...common, id, attemptResult, ...budgetArguments(budget)];
+      const [locked, returns] = (await connection.run(scripts.settleAccount, [state, queue], args)) as [string, string];
+      return { locked: locked === "1", consecutiveReturns: Number(returns) };
+    },
+
+    async enterFlight({ flight }, buckets, signal) {
+      const { state, queue, value } = keys.flight(flight);
+      const gate = gateOf(flight, [state, queue], async (id, waiting, own) => {
+        const args = [...common, id, channel, waiting.waitMs, waiting.queueLimit, ...bucketArguments(own)];
+        const scriptKeys = [state, queue, value, ...own.map(keys.bucket)];
+        return parseDecision(await connection.run(scripts.enterFlight, scriptKeys, args), own);
+      });
+      return result(flight, await track(pass(gate, buckets, signal)));
+    },
+
+    async settleFlight({ id, key }, leave) {
+      const { state, queue, value } = keys.flight(key);
+      const args = [...common, id, ...(leave === undefined ? [] : [leave.ttlSeconds * 1000, leave.value])];
+      await connection.run(scripts.settleFlight, [state, queue, value], args);
+    },
+
+    async lockoutState(account) {
+      const { state, queue } = keys.account(account);
+      const reply = (await connection.run(scripts.lockoutState, [state, queue], common)) as string[];
+      const [lockedUntil = 0, lockRemainingMs = 0, passwordAttempts = 0, mfaAttempts = 0] = reply.map(Number);
+      return { lockedUntil: lockedUntil || undefined, lockRemainingMs, passwordAttempts, mfaAttempts };
+    },
+
+    async unlock(account) {
+      const { state, queue } = keys.account(account);
+      await connection.run(scripts.unlock, [state, queue], common);
+    },
+
+    async close() {
+      waiters.close();
+      await Promise.allSettled(passages);
+    },
+  };
+}
+
+function budgetArguments(budget: AttemptBudget | undefined): readonly (number | string)[] {
+  return budget === undefined ? [absent, absent] : [budget.maxAttempts, budget.lockSeconds * 1000];
+}

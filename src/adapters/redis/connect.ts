@@ -1,0 +1,185 @@
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
+import { keys } from "./keys.ts";
+import { parseRedisUrl, type RedisAddress } from "./redis-url.ts";
+import type { Script } from "./scripts.ts";
+import { createClusterSubscriber, createSubscriber, type RedisSubscriber } from "./subscriber.ts";
+import { storeUnavailable } from "./unavailable.ts";
+
+/** Where to connect, and how long to wait. */
+export interface RedisConnectionOptions {
+  /** See {@link parseRedisUrl}. */
+  readonly url: string;
+  /** Default 1,000. */
+  readonly connectTimeoutMs?: number;
+  /** Longest wait for one answer. Default 1,000; on a cluster a call may take three times as long when nodes have moved. */
+  readonly commandTimeoutMs?: number;
+  /** Told when the store can be reached and when it no longer can, once a change. */
+  readonly onAvailability?: (available: boolean, error?: Error) => void;
+}
+
+/**
+ * A connection to a Redis or a cluster that reconnects by itself without end. Nothing queues while the server is away: a
+ * command then fails at once. Every failure is a {@link import("../../domain/ports/faults.ts").StoreUnavailable}.
+ */
+export interface RedisConnection {
+  readonly cluster: boolean;
+  /** A connection of its own for messages, opened at the first use. */
+  readonly subscriber: RedisSubscriber;
+  /** Makes one call with the client. */
+  call<T>(command: (client: Redis | Cluster) => Promise<T>): Promise<T>;
+  /** Runs a script in one round trip; in two where the server does not know it yet. */
+  run(script: Script, scriptKeys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  /** Resolves when the store answers and takes writes, on a cluster when every master answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const defaultTimeoutMs = 1_000;
+const probeTtlMs = 1_000;
+
+/** Endless, from 50 ms to a second. */
+const backoff = (times: number) => Math.min(50 * 2 ** Math.min(times - 1, 5), 1_000);
+
+/**
+ * Connects in the background; it does not fail when the server is away.
+ *
+ * @throws TypeError when the URL is not valid
+ */
+export function connectRedis(options: RedisConnectionOptions): RedisConnection {
+  const address = parseRedisUrl(options.url);
+  const commandTimeoutMs = options.commandTimeoutMs ?? defaultTimeoutMs;
+  const shared = {
+    connectTimeout: options.connectTimeoutMs ?? defaultTimeoutMs,
+    commandTimeout: commandTimeoutMs,
+    connectionName: "headgate",
+    // A command whose answer was lost may have been carried out: whoever sent it decides what to do.
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    ...(address.username === undefined ? {} : { username: address.username }),
+    ...(address.password === undefined ? {} : { password: address.password }),
+    ...(address.tls ? { tls: {} } : {}),
+  } satisfies RedisOptions;
+  const client = address.cluster ? connectCluster(address, shared) : connectNode(address, shared);
+  const subscriber =
+    client instanceof Cluster ? createClusterSubscriber(client) : createSubscriber(() => client.duplicate());
+  const stopReporting = reportAvailability(client, options.onAvailability);
+
+  async function call<T>(command: (client: Redis | Cluster) => Promise<T>): Promise<T> {
+    try {
+      const answer = command(client);
+      return await (address.cluster ? within(3 * commandTimeoutMs, answer) : answer);
+    } catch (error) {
+      throw storeUnavailable(error);
+    }
+  }
+
+  return {
+    cluster: address.cluster,
+    subscriber,
+    call,
+    run: (script, scriptKeys, args) =>
+      call(async (to) => {
+        try {
+          return await to.evalsha(script.sha1, scriptKeys.length, ...scriptKeys, ...args.map(String));
+        } catch (error) {
+          if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
+          return to.eval(script.source, scriptKeys.length, ...scriptKeys, ...args.map(String));
+        }
+      }),
+    async ping() {
+      await call((to) => {
+        const masters = to instanceof Cluster ? to.nodes("master").map((node) => node.ping()) : [];
+        return Promise.all([to.set(keys.probe(), "1", "PX", probeTtlMs), ...masters]);
+      });
+    },
+    async close() {
+      stopReporting();
+      subscriber.close();
+      // What was sent is answered first; a server that is away has nothing to answer.
+      await client.quit().catch(() => undefined);
+      client.disconnect();
+    },
+  };
+}
+
+type SharedOptions = Pick<RedisOptions, "connectionName" | "username" | "password" | "tls"> & {
+  readonly connectTimeout: number;
+  readonly commandTimeout: number;
+};
+
+function connectNode(address: RedisAddress, shared: SharedOptions): Redis {
+  const { host, port } = address.nodes[0] as RedisAddress["nodes"][number];
+  return new Redis({
+    ...shared,
+    host,
+    port,
+    db: address.database,
+    enableOfflineQueue: false,
+    autoResubscribe: false,
+    retryStrategy: backoff,
+    // After a failover behind one address, the old master refuses writes: look for the new one.
+    reconnectOnError: (error) => error.message.startsWith("READONLY"),
+  });
+}
+
+type LookupCallback = (error: null, address: string) => void;
+
+function connectCluster(address: RedisAddress, shared: SharedOptions): Cluster {
+  const options = {
+    redisOptions: shared,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: backoff,
+    maxRedirections: 5,
+    retryDelayOnFailover: 100,
+    retryDelayOnClusterDown: 100,
+    retryDelayOnTryAgain: 50,
+    slotsRefreshTimeout: shared.connectTimeout,
+    slotsRefreshInterval: 2_000,
+    // Certificates are checked against names, so names must not be turned into addresses first.
+    ...(address.tls ? { dnsLookup: (host: string, callback: LookupCallback) => callback(null, host) } : {}),
+  } satisfies ClusterOptions;
+  const cluster = new Cluster([...address.nodes], options);
+  // Connect to each node as soon as it is known, not at its first command.
+  cluster.on("+node", (node: Redis) => {
+    if (node.status === "wait") node.connect().catch(() => undefined);
+  });
+  return cluster;
+}
+
+/** Tells of changes until the returned function is called. */
+function reportAvailability(
+  client: Redis | Cluster,
+  report: NonNullable<RedisConnectionOptions["onAvailability"]> = () => undefined,
+): () => void {
+  let available: boolean | undefined;
+  let lastError: Error | undefined;
+  let stopped = false;
+  const tell = (now: boolean) => {
+    if (stopped || available === now) return;
+    available = now;
+    if (now) report(true);
+    else report(false, lastError);
+  };
+  const remember = (error: Error) => {
+    lastError = error;
+  };
+  client.on("error", remember);
+  client.on("node error", remember);
+  client.on("ready", () => tell(true));
+  client.on("close", () => tell(false));
+  return () => {
+    stopped = true;
+  };
+}
+
+async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("Command timed out")), milliseconds);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

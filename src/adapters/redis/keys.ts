@@ -1,0 +1,36 @@
+import type { Bucket } from "../../domain/ports/admission.ts";
+
+const namePattern = /^[A-Za-z0-9_.:-]{1,200}$/;
+
+/** @throws TypeError for anything that is not a hash, a client id or a policy's name, so that no raw input becomes a key */
+function checked(name: string): string {
+  if (!namePattern.test(name)) throw new TypeError("A store name may hold letters, digits and _ - . : only.");
+  return name;
+}
+
+/** The hash tag of a name: on a cluster, everything of one name lies in one slot. */
+const tagged = (name: string) => `hg:{${checked(name)}}`;
+
+/**
+ * Every key and channel that the gateway uses. Names are keyed hashes or client ids; each key has a time to live.
+ *
+ * The bucket of an account is tagged with the account's hash, so it shares the slot of the account's gate.
+ */
+export const keys = {
+  /** String: when the bucket is full again. */
+  bucket: (bucket: Bucket): string => `${tagged(bucket.subject)}:b:${checked(bucket.policy)}`,
+  /** Hash: holder, counts, lock; list: the waiters. */
+  account: (account: string) => ({ state: `${tagged(account)}:s`, queue: `${tagged(account)}:q` }),
+  /** The same for a flight, and the string that its leader left. */
+  flight: (flight: string) => ({
+    state: `${tagged(flight)}:fs`,
+    queue: `${tagged(flight)}:fq`,
+    value: `${tagged(flight)}:fv`,
+  }),
+  /** String: an open MFA challenge as JSON. */
+  challenge: (tokenHash: string): string => `${tagged(tokenHash)}:m`,
+  /** String: written to see whether the store takes writes. */
+  probe: (): string => "hg:{probe}:p",
+  /** Channel on which one instance hears of the turns of its waiters. */
+  instanceChannel: (instance: string): string => `hg:w:${instance}`,
+} as const;

@@ -1,0 +1,39 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+/** A Lua script and the digest that the store knows it by. */
+export interface Script {
+  readonly source: string;
+  readonly sha1: string;
+}
+
+/** Reads the named files of `scripts/` as one script; the later ones use what the earlier ones define. */
+function load(...names: readonly string[]): Script {
+  const source = names
+    .map((name) => readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8"))
+    .join("\n");
+  return { source, sha1: createHash("sha1").update(source).digest("hex") };
+}
+
+/** The scripts of admission. Each decides in one step on the store's clock. */
+export function loadAdmissionScripts() {
+  return {
+    charge: load("clock", "buckets", "charge"),
+    refund: load("clock", "buckets", "refund"),
+    enterAccount: load("clock", "buckets", "gate", "enter-account"),
+    enterFlight: load("clock", "buckets", "gate", "enter-flight"),
+    settleAccount: load("clock", "gate", "settle-account"),
+    settleFlight: load("clock", "gate", "settle-flight"),
+    leave: load("clock", "gate", "leave"),
+    poll: load("clock", "gate", "poll"),
+    lockoutState: load("clock", "gate", "lockout-state"),
+    unlock: load("clock", "gate", "unlock"),
+  };
+}
+
+export type AdmissionScripts = ReturnType<typeof loadAdmissionScripts>;
+
+/** The scripts of the challenge store. */
+export function loadChallengeScripts() {
+  return { take: load("take-challenge") };
+}

@@ -1,0 +1,12 @@
+-- Clears counts and lock. An attempt on its way stays counted; the gate and the word on older challenges stay.
+-- KEYS: state, queue. ARGV: lease, keepInvalidated.
+
+local now = clockMs()
+local state = loadState(now)
+local counter = state.reserved
+local countEnd = counter and state[counter .. 'End']
+clearLock(state)
+state.formerEnd = nil
+if countEnd then setCount(state, counter, 1, countEnd) end
+saveState(state, now)
+return 1
