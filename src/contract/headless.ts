@@ -52,9 +52,112 @@ export interface LockoutStatus {
   lockoutDurationMinutes: number;
 }
 
+/** The answer of `signup`. No session exists yet. */
+export interface SignupResult {
+  user: { userId: string; email: string; firstName: string; lastName: string };
+  /** Whether the address must be verified before the user can log in; the mail is on its way then. */
+  emailVerificationRequired: boolean;
+}
+
+export interface MfaStatus {
+  enabled: boolean;
+  /** Ways in which the user can answer a challenge now; empty when no second factor is enrolled. */
+  methods: MfaMethod[];
+  backupCodesRemaining: number;
+}
+
+/** The answer of `mfa/enroll`: what an authenticator app needs. Nothing is enrolled before it is confirmed. */
+export interface MfaEnrollment {
+  /** Base32. */
+  secret: string;
+  /** `otpauth://totp/…`, the content of the QR code. */
+  otpauthUri: string;
+  /** The QR code, `data:image/png;base64,…`. */
+  qrCode: string;
+  /** Seconds in which it can be confirmed. */
+  expiresIn: number;
+}
+
+/** The answer of `mfa/enroll/confirm`. */
+export interface MfaEnrollmentConfirmed {
+  enabled: true;
+  /** Shown this once. */
+  backupCodes: string[];
+}
+
+/** The answer of `mfa/disable`. */
+export interface MfaDisabled {
+  enabled: false;
+}
+
+export interface BackupCodeCount {
+  remaining: number;
+  /** How many were given out together. */
+  total: number;
+}
+
+/** The answer of `POST mfa/backup-codes`; earlier codes are void. */
+export interface BackupCodes {
+  /** Shown this once. */
+  backupCodes: string[];
+}
+
+export interface Session {
+  /** 24 URL-safe characters. */
+  id: string;
+  /** Display name of the app, its client id where it has none. */
+  application: string;
+  ipAddress?: string;
+  userAgent?: string;
+  createdAt: string;
+  lastActiveAt: string;
+}
+
+/** The answer of `GET sessions`. */
+export interface SessionList {
+  sessions: Session[];
+}
+
+/** The answer of `DELETE sessions`. */
+export interface SessionsRevoked {
+  /** How many sessions were ended. */
+  revoked: number;
+}
+
+/** The answer of `email/verify-confirm`. */
+export interface EmailVerified {
+  userId: string;
+  email: string;
+  verified: true;
+}
+
+/** What the realm asks of a password. A count is 0 and a flag false where it has no such rule. */
+export interface PasswordPolicy {
+  minLength: number;
+  maxLength: number;
+  minUppercase: number;
+  minLowercase: number;
+  minDigits: number;
+  minSpecial: number;
+  notEmail: boolean;
+  notUsername: boolean;
+  /** How many former passwords are refused. */
+  history: number;
+  /** Whether commonly used passwords are refused. */
+  blocklist: boolean;
+  /** A Java regular expression that the whole password must match. */
+  regex?: string;
+}
+
 export interface LoginRequest {
   email: string;
   password: string;
+}
+export interface SignupRequest {
+  email: string;
+  password: string;
+  firstName: string;
+  lastName: string;
 }
 export interface RefreshRequest {
   refreshToken: string;
@@ -66,6 +169,31 @@ export interface MfaVerifyRequest {
   mfaToken: string;
   code: string;
   method: MfaMethod;
+}
+export interface MfaConfirmRequest {
+  /** A code that the authenticator app shows now. */
+  code: string;
+}
+export interface MfaDisableRequest {
+  code: string;
+  /** Default: `totp`. */
+  method?: MfaMethod | undefined;
+}
+export interface BackupCodesRequest {
+  /** A TOTP code; a backup code does not do. */
+  code: string;
+}
+export interface EmailRequest {
+  email: string;
+}
+export interface EmailConfirmRequest {
+  /** From the link in the mail. */
+  token: string;
+}
+export interface PasswordResetRequest {
+  /** From the link in the mail. */
+  token: string;
+  newPassword: string;
 }
 export interface UnlockRequest {
   userId: string;

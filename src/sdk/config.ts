@@ -1,4 +1,5 @@
 import { headlessBasePath } from "../contract/headless.ts";
+import type { OnRefresh } from "./renewal.ts";
 
 /** What the SDK needs of a `fetch`: any implementation of the standard, and most wrappers around one, fit. */
 export type FetchFunction = (url: string, init: FetchInit) => FetchResponse | Promise<FetchResponse>;
@@ -37,6 +38,11 @@ export interface HeadlessAuthConfig {
   timeoutMs?: number | undefined;
   /** Replaces the global `fetch`, for a proxy or a test. */
   fetch?: FetchFunction | undefined;
+  /**
+   * Returns a new access token for one that the gateway refused; the call is then sent once more. Without it, such a call
+   * rejects with `INVALID_TOKEN`. Has the client's `timeoutMs`.
+   */
+  onRefresh?: OnRefresh | undefined;
 }
 
 /** A checked configuration. */
@@ -47,6 +53,7 @@ export interface ResolvedConfig {
   readonly clientSecret: string;
   readonly timeoutMs: number;
   readonly fetch: FetchFunction;
+  readonly onRefresh: OnRefresh | undefined;
 }
 
 const defaultTimeoutMs = 15_000;
@@ -67,10 +74,12 @@ export function resolveConfig(config: HeadlessAuthConfig): ResolvedConfig {
   if (config?.fetch === undefined && typeof globalThis.fetch !== "function") {
     problems.push("fetch is missing: this runtime has none, pass one");
   }
+  const onRefresh = config?.onRefresh ?? undefined;
+  if (onRefresh !== undefined && typeof onRefresh !== "function") problems.push("onRefresh must be a function");
   if (problems.length > 0) throw new TypeError(`HeadlessAuthClient: ${problems.join("; ")}.`);
   // The global is looked up at each call, so that instrumentation installed later is used.
   const fetch = config.fetch ?? ((url, init) => globalThis.fetch(url, init));
-  return { apiUrl, clientId, clientSecret, timeoutMs, fetch };
+  return { apiUrl, clientId, clientSecret, timeoutMs, fetch, onRefresh };
 }
 
 /** What {@link isTimeoutMs} asks, for messages. */

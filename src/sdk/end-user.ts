@@ -1,4 +1,4 @@
-import { AuthErrorCode, CalimaticAuthError } from "./errors.ts";
+import { refusal } from "./refusal.ts";
 import type { EndUser } from "./types.ts";
 
 const userAgentMaxLength = 512;
@@ -28,13 +28,4 @@ export function endUserHeaders(endUser: EndUser | undefined): Record<string, str
     if (cut !== "") headers["x-end-user-agent"] = cut;
   }
   return headers;
-}
-
-function refusal(path: string, message: string): CalimaticAuthError {
-  return new CalimaticAuthError({
-    status: 0,
-    code: AuthErrorCode.VALIDATION_ERROR,
-    message: `${path}: ${message}`,
-    details: [{ path, message }],
-  });
 }

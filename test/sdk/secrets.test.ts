@@ -34,7 +34,14 @@ describe("nothing confidential is printed of", () => {
     for (const value of [client, client.auth, client.mfa, client.security, client.auth.login]) {
       expectNothingConfidential(printed(value));
     }
-    expect(JSON.parse(JSON.stringify(client))).toEqual({ auth: {}, mfa: {}, security: {} });
+    expect(JSON.parse(JSON.stringify(client))).toEqual({
+      auth: {},
+      mfa: { backupCodes: {} },
+      sessions: {},
+      email: {},
+      password: {},
+      security: {},
+    });
   });
 
   const internalError = { code: "INTERNAL_ERROR", message: "Something went wrong.", requestId: "req_1" };

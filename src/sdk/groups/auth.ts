@@ -1,8 +1,17 @@
-import { isAnyObject, isLoginResult, isTokenSet } from "../shapes.ts";
+import { isAnyObject, isLoginResult, isSignupResult, isTokenSet } from "../shapes.ts";
 import type { Transport } from "../transport.ts";
-import type { LoginRequest, LoginResult, LogoutRequest, RefreshRequest, RequestOptions, TokenSet } from "../types.ts";
+import type {
+  LoginRequest,
+  LoginResult,
+  LogoutRequest,
+  RefreshRequest,
+  RequestOptions,
+  SignupRequest,
+  SignupResult,
+  TokenSet,
+} from "../types.ts";
 
-/** Logging users in and out. */
+/** Accounts and logins. */
 export interface AuthApi {
   /**
    * Logs a user in with e-mail address and password.
@@ -15,6 +24,16 @@ export interface AuthApi {
    * `UNKNOWN`.
    */
   login(request: LoginRequest, options?: RequestOptions): Promise<LoginResult>;
+  /**
+   * Creates an account and sends the mail that verifies its address. Logs nobody in.
+   *
+   * A password that breaks the realm's policy is a `VALIDATION_ERROR` that names the rule; `security.passwordPolicy` tells
+   * the rules beforehand.
+   *
+   * @throws {CalimaticAuthError} `CONFLICT` (the address is registered already), and those of every call: `INVALID_CLIENT`,
+   * `VALIDATION_ERROR`, `RATE_LIMITED`, `INTERNAL_ERROR`, `UNKNOWN`.
+   */
+  signup(request: SignupRequest, options?: RequestOptions): Promise<SignupResult>;
   /**
    * Exchanges a refresh token for new tokens. The refresh token rotates: keep the new one. After a lost answer, the same
    * call within 10 seconds gets the same tokens.
@@ -37,6 +56,10 @@ export function createAuthApi(transport: Transport): AuthApi {
   return {
     login: async ({ email, password }, options) =>
       transport({ method: "POST", path: "/login", body: { email, password }, accepts: isLoginResult }, options),
+    signup: async ({ email, password, firstName, lastName }, options) => {
+      const body = { email, password, firstName, lastName };
+      return transport({ method: "POST", path: "/signup", body, accepts: isSignupResult }, options);
+    },
     refresh: async ({ refreshToken }, options) =>
       transport({ method: "POST", path: "/refresh", body: { refreshToken }, accepts: isTokenSet }, options),
     logout: async ({ refreshToken }, options) => {
