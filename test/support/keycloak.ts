@@ -53,8 +53,9 @@ export async function oidc(
   endpoint: "token" | "token/introspect" | "logout",
   credentials: { readonly id: string; readonly secret: string },
   parameters: Record<string, string>,
+  at = issuer,
 ): Promise<JsonAnswer> {
-  const response = await fetch(`${issuer}/protocol/openid-connect/${endpoint}`, {
+  const response = await fetch(`${at}/protocol/openid-connect/${endpoint}`, {
     method: "POST",
     headers: { accept: "application/json" },
     body: new URLSearchParams({ client_id: credentials.id, client_secret: credentials.secret, ...parameters }),
@@ -62,9 +63,15 @@ export async function oidc(
   return toJsonAnswer(response);
 }
 
-/** Calls the admin API of the tests' realm with a bearer token. */
-export async function adminCallWith(token: string, method: string, path: string, body?: unknown): Promise<JsonAnswer> {
-  const response = await fetch(`${keycloakUrl}/admin/realms/${realm}${path}`, {
+/** Calls the admin API of a realm, the tests' own one unless told otherwise, with a bearer token. */
+export async function adminCallWith(
+  token: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  realmPath = `/${realm}`,
+): Promise<JsonAnswer> {
+  const response = await fetch(`${keycloakUrl}/admin/realms${realmPath}${path}`, {
     method,
     headers: { accept: "application/json", authorization: `Bearer ${token}`, "content-type": "application/json" },
     ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -93,11 +100,68 @@ async function administratorToken(): Promise<string> {
 }
 
 /** Calls the admin API as Keycloak's administrator; fails on any status but the 2xx. */
-export async function adminCall(method: string, path: string, body?: unknown): Promise<JsonAnswer["body"]> {
-  const answer = await adminCallWith(await administratorToken(), method, path, body);
+export async function adminCall(
+  method: string,
+  path: string,
+  body?: unknown,
+  realmPath?: string,
+): Promise<JsonAnswer["body"]> {
+  const answer = await adminCallWith(await administratorToken(), method, path, body, realmPath);
   if (answer.status >= 300)
     throw new Error(`${method} ${path} answered ${answer.status} ${JSON.stringify(answer.body)}`);
   return answer.body;
+}
+
+/** A realm of its own, for tests that change settings or keys. */
+export interface TestRealm {
+  readonly realm: string;
+  readonly issuer: string;
+  /** A client with Keycloak's own direct grant. */
+  readonly app: { readonly id: string; readonly secret: string };
+  /** A service account with the roles of the gateway's. */
+  readonly adminClient: { readonly id: string; readonly secret: string };
+  /** Calls the admin API of this realm as Keycloak's administrator. */
+  admin(method: string, path: string, body?: unknown): Promise<JsonAnswer["body"]>;
+  remove(): Promise<void>;
+}
+
+/** Creates a realm with Keycloak's own flows. Whoever creates it removes it. */
+export async function createRealm(settings: object = {}): Promise<TestRealm> {
+  const name = `test-${randomUUID()}`;
+  const app = { id: "app", secret: randomUUID() };
+  const gateway = { id: "gateway", secret: randomUUID() };
+  const client = { publicClient: false, standardFlowEnabled: false };
+  const representation = {
+    realm: name,
+    enabled: true,
+    sslRequired: "none",
+    registrationEmailAsUsername: true,
+    clients: [
+      { ...client, clientId: app.id, secret: app.secret, directAccessGrantsEnabled: true },
+      { ...client, clientId: gateway.id, secret: gateway.secret, serviceAccountsEnabled: true },
+    ],
+    users: [
+      {
+        username: `service-account-${gateway.id}`,
+        enabled: true,
+        serviceAccountClientId: gateway.id,
+        clientRoles: { "realm-management": ["view-users", "query-users", "manage-users", "view-realm"] },
+      },
+    ],
+    ...settings,
+  };
+  await adminCall("POST", "", representation, "");
+  // The rights on a realm are in the administrator's token since before the realm was there.
+  administrator = undefined;
+  const admin = (method: string, path: string, body?: unknown) => adminCall(method, path, body, `/${name}`);
+  return {
+    realm: name,
+    issuer: `${keycloakUrl}/realms/${name}`,
+    app,
+    adminClient: gateway,
+    admin,
+    remove: () => admin("DELETE", ""),
+  };
 }
 
 /** A fresh TOTP secret of 160 bits in base32. */

@@ -9,12 +9,23 @@ import type { OAuthClient } from "./oauth-client.ts";
 
 const renewBeforeExpiryMs = 30_000;
 
+/** What became of a change. */
+export type AdminChange =
+  /** `id` is that of what was created, empty for other changes. */
+  | { readonly kind: "done"; readonly id: string }
+  /** There is no such thing. */
+  | { readonly kind: "missing" }
+  /** The request broke a rule of the realm; `map-errors.ts` knows which. */
+  | { readonly kind: "refused"; readonly status: 400 | 409; readonly body: unknown };
+
 /** Keycloak's admin API, as the gateway's service account. Paths are relative to the realm and begin with a slash. */
 export interface AdminApi {
   /** The JSON body, or undefined when there is no such thing. */
   get(path: string): Promise<unknown>;
   /** Whether there was such a thing. */
   delete(path: string): Promise<boolean>;
+  /** Never sent a second time once it may have been carried out. */
+  change(method: "POST" | "PUT", path: string, body?: unknown): Promise<AdminChange>;
 }
 
 /**
@@ -52,9 +63,17 @@ export function createAdminApi(deps: {
     return fetching;
   }
 
-  async function send(method: HttpCall["method"], path: string): Promise<HttpAnswer> {
+  async function send(method: HttpCall["method"], path: string, body?: unknown): Promise<HttpAnswer> {
     const withToken = (value: string) =>
-      http.send({ method, path: adminPath + path, headers: { authorization: `Bearer ${value}` } });
+      http.send({
+        method,
+        path: adminPath + path,
+        headers: {
+          authorization: `Bearer ${value}`,
+          ...(body !== undefined && { "content-type": "application/json" }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
     const used = await accessToken();
     const answer = await withToken(used);
     if (answer.status !== 401) return answer;
@@ -86,6 +105,15 @@ export function createAdminApi(deps: {
       if (isMissing(answer)) return false;
       if (answer.status !== 204 && answer.status !== 200) throw unexpected(answer);
       return true;
+    },
+    async change(method, path, body) {
+      const answer = await send(method, path, body);
+      const { status } = answer;
+      if (isMissing(answer)) return { kind: "missing" };
+      if (status === 400 || status === 409) return { kind: "refused", status, body: parseJson(answer) };
+      if (status !== 204 && status !== 201) throw unexpected(answer);
+      const location = answer.header("location");
+      return { kind: "done", id: location.slice(location.lastIndexOf("/") + 1) };
     },
   };
 }

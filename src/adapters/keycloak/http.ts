@@ -9,7 +9,7 @@ const maxConnections = 128;
 const pingTimeoutMs = 2000;
 
 export interface HttpCall {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Absolute path, with the query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -21,6 +21,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
+  /** Empty where there is none. */
+  header(name: "location" | "www-authenticate"): string;
 }
 
 /** Connections to one Keycloak realm. */
@@ -112,7 +114,12 @@ export function createKeycloakHttp(deps: {
       });
       const body = await answer.body.text();
       breaker.succeeded();
-      return { status: answer.statusCode, contentType: String(answer.headers["content-type"] ?? ""), body };
+      return {
+        status: answer.statusCode,
+        contentType: String(answer.headers["content-type"] ?? ""),
+        body,
+        header: (name) => String(answer.headers[name] ?? ""),
+      };
     } catch (cause) {
       if (cause instanceof errors.ResponseExceededMaxSizeError)
         throw new UpstreamUnavailable("Keycloak's answer is too large", "noVerdict", cause);

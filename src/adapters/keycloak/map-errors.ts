@@ -1,4 +1,5 @@
 import { ResponseBodyError } from "openid-client";
+import type { ValidationIssue } from "../../contract/errors.ts";
 import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type {
   ExchangeOutcome,
@@ -6,6 +7,9 @@ import type {
   PasswordOutcome,
   RefreshOutcome,
 } from "../../domain/ports/identity-provider.ts";
+import type { AdminChange } from "./admin.ts";
+import type { HttpAnswer } from "./http.ts";
+import { fieldsOf, text } from "./json.ts";
 
 /**
  * Everything that is known of Keycloak's error texts. Decisions rest on `error` and `error_description`, never on the
@@ -48,8 +52,10 @@ export function passwordRefusal(refusal: Refusal): PasswordOutcome | undefined {
   return accountRefusal(refusal);
 }
 
-/** Undefined: the refusal says nothing of the code. */
+/** Undefined: the refusal says nothing of the factor. */
 export function factorRefusal(refusal: Refusal): FactorOutcome | undefined {
+  // The realm mints for no administrator.
+  if (refusal.error === "not_mintable") return { kind: "rejected" };
   return accountRefusal(refusal);
 }
 
@@ -85,13 +91,134 @@ export function refreshTokenRefusal(refusal: Refusal): Exclude<RefreshOutcome, {
   return undefined;
 }
 
+/** The bearer token is not good: expired, revoked, of an ended session or a disabled user, or without the scope `openid`. */
+export function isTokenRefusal(answer: HttpAnswer): boolean {
+  // The body is empty. @see RFC 6750, section 3
+  const [, error] = /(?:^Bearer|,)\s*error="([a-z_]+)"/i.exec(answer.header("www-authenticate")) ?? [];
+  return (
+    (answer.status === 401 && error === "invalid_token") || (answer.status === 403 && error === "insufficient_scope")
+  );
+}
+
+type Refused = Extract<AdminChange, { kind: "refused" }>;
+
+/** The address, or the user name that is made of it, is taken. */
+export function isDuplicateUser({ status, body }: Refused): boolean {
+  return status === 409 && text(fieldsOf(body)["errorMessage"]).startsWith("User exists with same ");
+}
+
+const counted = (number: string, noun: string) => `${number} ${noun}${number === "1" ? "" : "s"}`;
+
+/** The rules of a password policy by Keycloak's message keys, without and with the rule's number. */
+const passwordRules: Readonly<Record<string, [plain: string, numbered?: (number: string) => string]>> = {
+  MinLength: ["is too short", (n) => `must have at least ${counted(n, "character")}`],
+  MaxLength: ["is too long", (n) => `must have at most ${counted(n, "character")}`],
+  MinUpperCaseChars: [
+    "must contain upper-case letters",
+    (n) => `must contain at least ${counted(n, "upper-case letter")}`,
+  ],
+  MinLowerCaseChars: [
+    "must contain lower-case letters",
+    (n) => `must contain at least ${counted(n, "lower-case letter")}`,
+  ],
+  MinDigits: ["must contain digits", (n) => `must contain at least ${counted(n, "digit")}`],
+  MinSpecialChars: [
+    "must contain special characters",
+    (n) => `must contain at least ${counted(n, "special character")}`,
+  ],
+  NotUsername: ["must not be the user name"],
+  NotContainsUsername: ["must not contain the user name"],
+  NotEmail: ["must not be the e-mail address"],
+  RegexPattern: ["must match the pattern of the password policy"],
+  History: ["must not be one of the last passwords", (n) => `must not be one of the last ${counted(n, "password")}`],
+  Blacklisted: ["must not be on the list of common passwords"],
+};
+
+/**
+ * The one rule that a password broke; undefined when the refusal is about something else. Only the number is taken from
+ * Keycloak's text, which may be in any language and hold anything.
+ */
+export function passwordIssues({ status, body }: Refused): readonly ValidationIssue[] | undefined {
+  const { error, error_description } = fieldsOf(body);
+  const [, key] = /^invalidPassword(\w+?)(?:Message)?$/.exec(text(error)) ?? [];
+  if (status !== 400 || key === undefined) return undefined;
+  const [plain, numbered] = (Object.hasOwn(passwordRules, key) && passwordRules[key]) || [
+    "must meet the password policy",
+  ];
+  // 1000 is written as 1,000 or 1.000, a sentence ends with a full stop.
+  const number = /\d+(?:[^\da-z]\d{3})*/i.exec(text(error_description))?.[0].replace(/\D/g, "");
+  return [{ path: "password", message: number && numbered ? numbered(number) : plain }];
+}
+
+/** The fields of a new user, by Keycloak's names. The user name is made of the address. */
+const profileFields = new Map([
+  ["email", "email"],
+  ["username", "email"],
+  ["firstName", "firstName"],
+  ["lastName", "lastName"],
+]);
+
+const profileRules = new Map([
+  ["error-invalid-email", "must be an e-mail address"],
+  ["error-non-ascii-local-part-email", "must have only ASCII characters before the @"],
+  ["error-invalid-length", "has the wrong length"],
+  ["error-invalid-length-too-short", "is too short"],
+  ["error-invalid-length-too-long", "is too long"],
+  ["error-person-name-invalid-character", "holds characters that a name cannot have"],
+  ["error-username-invalid-character", "holds characters that are not allowed"],
+  ["error-user-attribute-required", "must not be blank"],
+]);
+
+/**
+ * The rules of the user profile that a new user broke, one a field; undefined when the refusal is about something else,
+ * such as an attribute that the realm asks for and signup knows nothing of.
+ */
+export function profileIssues({ status, body }: Refused): readonly ValidationIssue[] | undefined {
+  const { errors = [body] } = fieldsOf(body);
+  if (status !== 400 || !Array.isArray(errors)) return undefined;
+  const issues = new Map<string, string>();
+  for (const { field, errorMessage } of errors.map(fieldsOf)) {
+    const path = profileFields.get(text(field));
+    if (path === undefined) return undefined;
+    // What is said of the address itself is worth more than what is said of the name made of it.
+    if (field === path || !issues.has(path))
+      issues.set(path, profileRules.get(text(errorMessage)) ?? "is not accepted");
+  }
+  return issues.size > 0 ? Array.from(issues, ([path, message]) => ({ path, message })) : undefined;
+}
+
+/** Text of Keycloak, for the log alone. */
+function quoted(...said: string[]): Error {
+  return new Error(
+    said
+      .join(" ")
+      .replace(/[^\x20-\x7e]/g, "?")
+      .slice(0, 200),
+  );
+}
+
+/** The fault behind a change that should have been possible. Of what Keycloak said only the message keys are kept. */
+export function unexpectedChange(what: string, change: Exclude<AdminChange, { kind: "done" }>): UpstreamUnavailable {
+  if (change.kind === "missing") return new UpstreamUnavailable(`Keycloak has no place for ${what}`, "noVerdict");
+  const { error, errorMessage, field } = fieldsOf(change.body);
+  return new UpstreamUnavailable(
+    `Keycloak refused ${what} with ${change.status}`,
+    "noVerdict",
+    quoted(text(error), text(errorMessage), text(field)),
+  );
+}
+
+/** The fault behind an answer of an endpoint that says neither yes nor no. */
+export function unexpectedAnswer(endpoint: string, answer: HttpAnswer): UpstreamUnavailable {
+  return new UpstreamUnavailable(`Keycloak's ${endpoint} endpoint answered ${answer.status}`, "noVerdict");
+}
+
 /** The fault behind an answer that nobody asked for. What Keycloak said is kept in the cause, for the log alone. */
 export function unexpectedRefusal(endpoint: string, refusal: Refusal): UpstreamUnavailable {
-  const said = `${refusal.error} ${refusal.description}`.replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
   return new UpstreamUnavailable(
     `Keycloak's ${endpoint} endpoint answered ${refusal.status} with an unexpected error`,
     "noVerdict",
-    new Error(said),
+    quoted(refusal.error, refusal.description),
   );
 }
 

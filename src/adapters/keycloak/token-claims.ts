@@ -2,14 +2,13 @@ import type { TokenEndpointResponse, TokenEndpointResponseHelpers } from "openid
 import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type { IssuedTokens, SubjectToken, UserClaims } from "../../domain/ports/identity-provider.ts";
 import { isSessionId } from "./ids.ts";
+import { fieldsOf, text } from "./json.ts";
 import type { OrganizationNames } from "./organizations.ts";
 
 /** A token answer that openid-client has accepted: the ID token's issuer, audience and times are right. */
 export type TokenAnswer = TokenEndpointResponse & TokenEndpointResponseHelpers;
 
 type Claims = Readonly<Record<string, unknown>>;
-
-const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 function incomplete(what: string): UpstreamUnavailable {
   return new UpstreamUnavailable(`Keycloak's token answer has no ${what}`, "noVerdict");
@@ -18,7 +17,7 @@ function incomplete(what: string): UpstreamUnavailable {
 /** Reads a JWT that came straight from Keycloak over the gateway's own connection; the signature is not checked. */
 function payloadOf(jwt: string): Claims {
   try {
-    return Object(JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString("utf8"))) as Claims;
+    return fieldsOf(JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString("utf8")));
   } catch {
     throw incomplete("readable access token");
   }
@@ -26,9 +25,9 @@ function payloadOf(jwt: string): Claims {
 
 /** The one organization of the claim `{"<alias>":{"id":"…"}}`; Keycloak leaves the claim out for none and for several. */
 function soleOrganization(claim: unknown): { id: string; alias: string } | undefined {
-  const memberships = Object.entries(Object(claim) as Record<string, unknown>);
+  const memberships = Object.entries(fieldsOf(claim));
   const [alias, details] = memberships[0] ?? [];
-  const id = text((Object(details) as Claims)["id"]);
+  const id = text(fieldsOf(details)["id"]);
   return memberships.length === 1 && alias !== undefined && id !== "" ? { id, alias } : undefined;
 }
 
@@ -55,6 +54,7 @@ export async function toIssuedTokens(answer: TokenAnswer, organizationName: Orga
   const expiresAt = payloadOf(answer.access_token)["exp"];
   if (typeof expiresAt !== "number") throw incomplete("end of the access token");
   return {
+    sessionId: sessionOf(answer),
     accessToken: answer.access_token,
     refreshToken: answer.refresh_token,
     idToken: answer.id_token,

@@ -2,6 +2,7 @@ import { genericGrantRequest, refreshTokenGrant, tokenIntrospection } from "open
 import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type {
   ClientCredentials,
+  EndUser,
   ExchangeOutcome,
   FactorOutcome,
   IdentityProvider,
@@ -54,9 +55,19 @@ async function settle<T>(
 export function createTokens(deps: {
   readonly oauthClient: OAuthClient;
   readonly otpClient: ClientCredentials;
+  readonly mintClient: ClientCredentials;
   readonly organizationName: OrganizationNames;
-}): Pick<IdentityProvider, "checkClient" | "passwordGrant" | "totpGrant" | "exchange" | "refresh"> {
-  const { oauthClient, otpClient, organizationName } = deps;
+}): Pick<IdentityProvider, "checkClient" | "passwordGrant" | "totpGrant" | "mintGrant" | "exchange" | "refresh"> {
+  const { oauthClient, otpClient, mintClient, organizationName } = deps;
+
+  /** The grant of a client whose flow asks for no password. */
+  async function factorGrant(client: ClientCredentials, endUser: EndUser, parameters: Record<string, string>) {
+    return settle<FactorOutcome>(
+      genericGrantRequest(oauthClient(client, endUserHeaders(endUser)), "password", { ...parameters, scope: "openid" }),
+      (answer) => ({ kind: "verified", subject: toSubjectToken(answer) }),
+      factorRefusal,
+    );
+  }
 
   return {
     async checkClient(client) {
@@ -83,14 +94,9 @@ export function createTokens(deps: {
       );
     },
 
-    async totpGrant({ username, code, endUser }) {
-      const config = oauthClient(otpClient, endUserHeaders(endUser));
-      return settle<FactorOutcome>(
-        genericGrantRequest(config, "password", { username, totp: code, scope: "openid" }),
-        (answer) => ({ kind: "verified", subject: toSubjectToken(answer) }),
-        factorRefusal,
-      );
-    },
+    totpGrant: ({ username, code, endUser }) => factorGrant(otpClient, endUser, { username, totp: code }),
+
+    mintGrant: ({ username, endUser }) => factorGrant(mintClient, endUser, { username }),
 
     async exchange({ client, subject, endUser }) {
       if (isBlank(client)) return { kind: "clientRejected" };

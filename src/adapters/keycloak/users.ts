@@ -1,14 +1,15 @@
 import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type { IdentityProvider, UserRecord } from "../../domain/ports/identity-provider.ts";
 import type { AdminApi } from "./admin.ts";
+import { parseBackupCodes } from "./backup-codes.ts";
 import { isUuid } from "./ids.ts";
+import { fieldsOf, text, texts } from "./json.ts";
 
-const text = (value: unknown): string => (typeof value === "string" ? value : "");
-const texts = (value: unknown): string[] =>
-  Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
-
+/** Reads the part of a user representation that the domain knows. */
 function toUserRecord(representation: unknown): UserRecord {
-  const user = Object(representation) as Record<string, unknown>;
+  const user = fieldsOf(representation);
+  const attributes = fieldsOf(user["attributes"]);
+  const backupCodes = parseBackupCodes(attributes);
   const userId = text(user["id"]);
   const username = text(user["username"]);
   if (!userId || !username) throw new UpstreamUnavailable("Keycloak's user record has no id or name", "noVerdict");
@@ -20,8 +21,31 @@ function toUserRecord(representation: unknown): UserRecord {
     lastName: text(user["lastName"]),
     emailVerified: user["emailVerified"] === true,
     requiredActions: texts(user["requiredActions"]),
-    licenses: texts((Object(user["attributes"]) as Record<string, unknown>)["licenses"]),
+    licenses: texts(attributes["licenses"]),
+    ...(backupCodes && { backupCodes }),
   };
+}
+
+/** The user as the admin API shows it; undefined for an id of nobody. */
+export async function findRepresentation(
+  admin: AdminApi,
+  userId: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const found = isUuid(userId) ? await admin.get(`/users/${userId}`) : undefined;
+  return found === undefined ? undefined : fieldsOf(found);
+}
+
+/**
+ * The part of a PUT that drops a required action which the user has done. It is empty for a user who did not have it, so
+ * that an action which an administrator sets at the same moment is lost as rarely as can be.
+ */
+export function without(
+  doneAction: string,
+  user: Readonly<Record<string, unknown>>,
+): { readonly requiredActions?: readonly string[] } {
+  const requiredActions = texts(user["requiredActions"]);
+  if (!requiredActions.includes(doneAction)) return {};
+  return { requiredActions: requiredActions.filter((action) => action !== doneAction) };
 }
 
 /** Users by the admin API. */
@@ -38,9 +62,8 @@ export function createUsers(admin: AdminApi): Pick<IdentityProvider, "findUserBy
       return users[0];
     },
     async getUser(userId) {
-      if (!isUuid(userId)) return undefined;
-      const found = await admin.get(`/users/${userId}`);
-      return found === undefined ? undefined : toUserRecord(found);
+      const found = await findRepresentation(admin, userId);
+      return found && toUserRecord(found);
     },
     async clearFailures(userId) {
       if (!isUuid(userId)) return;

@@ -13,6 +13,7 @@ export function createTestProvider(
 ) {
   const logged: LogLine[] = [];
   const provider = createKeycloakIdentityProvider({
+    mintClient: { id: "headless-mint", secret: "s" },
     timeoutMs: 10_000,
     clock: { now: () => Date.now(), sleep: async (milliseconds) => sleep(milliseconds) },
     log: { warn: (fields, message) => logged.push({ fields, message }) },
