@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { AuthError, errorTable } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { BearerAuthenticator } from "../domain/clients/bearer-authenticator.ts";
 import type { ClientAuthenticator } from "../domain/clients/client-authenticator.ts";
 import type { Random } from "../domain/ports/random.ts";
 import type { RequestLimiter } from "../limits/request-limiter.ts";
@@ -16,6 +17,8 @@ import { declaredBodyLimit } from "./middleware/body.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { responseHeaders } from "./middleware/response-headers.ts";
 import { thrownValues } from "./middleware/thrown-values.ts";
+import { createApiDocument } from "./openapi/document.ts";
+import { registerDocuments } from "./openapi/register.ts";
 import type { GatewayApp, OperationRoute } from "./operation.ts";
 import { createResponder, type ResponseGuardMode } from "./respond.ts";
 import { issuesOf, validationError } from "./validation.ts";
@@ -28,6 +31,7 @@ export interface AppDeps {
   /** `strict` in development and tests, `strip` in production. */
   readonly responseGuard: ResponseGuardMode;
   readonly clients: ClientAuthenticator;
+  readonly bearers: BearerAuthenticator;
   readonly limiter: RequestLimiter;
   readonly services: HeadlessDeps["services"];
   readonly healthChecks: HealthChecks;
@@ -51,7 +55,8 @@ export function createApp(deps: AppDeps): GatewayApp {
 
   const health = registerHealth(app, { checks: deps.healthChecks, respond, log, monotonicNow });
   const headless = registerHeadless(app, { ...deps, respond });
-  refuseOtherMethods(app, [...health, ...headless.map(({ route }) => route)]);
+  const documents = registerDocuments(app, createApiDocument(headless, health));
+  refuseOtherMethods(app, [...health, ...headless.map(({ route }) => route), ...documents]);
 
   app.notFound(() => {
     throw new AuthError("NOT_FOUND");
@@ -74,7 +79,7 @@ export function createApp(deps: AppDeps): GatewayApp {
 
 /** Answers 405 for every path that exists with another method. Registered last: the first match of a method wins. */
 function refuseOtherMethods(app: GatewayApp, routes: readonly OperationRoute[]): void {
-  for (const [path, siblings] of Map.groupBy(routes, (route) => route.path)) {
+  for (const [path, siblings] of Map.groupBy(routes, (route) => route.getRoutingPath())) {
     const methods = siblings.map(({ method }) => method.toUpperCase());
     const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : [])].join(", ");
     app.all(path, (c) => {

@@ -1,6 +1,7 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
 import type { ErrorCode, ValidationIssue } from "../contract/errors.ts";
+import type { Bearer } from "../domain/clients/bearer-authenticator.ts";
 import type { AuthenticatedClient } from "../domain/clients/client-authenticator.ts";
 import type { EndUser } from "../domain/ports/identity-provider.ts";
 import type { ChargeableLimits } from "../limits/request-limiter.ts";
@@ -11,7 +12,10 @@ export interface GatewayVariables {
   requestId: string;
   /** The operation that serves the request; absent on framework paths. */
   operation?: OperationRoute;
+  /** Always there for operations of an app client; for bearer calls only when it has sent its headers. */
   client: AuthenticatedClient;
+  /** Always there for bearer calls, never else. */
+  bearer: Bearer;
   endUser: EndUser;
   /** What is wrong with the caller's end-user headers. */
   endUserIssues: readonly ValidationIssue[];

@@ -4,11 +4,17 @@ import type { GatewayEnv } from "./env.ts";
 export type GatewayApp = OpenAPIHono<GatewayEnv>;
 
 /** A route with a name; `operationId` is the file name of the operation. */
-export type OperationRoute = RouteConfig & { readonly operationId: string };
+export type OperationRoute = RouteConfig & {
+  readonly operationId: string;
+  /** The path in the router's notation, `:id` for `{id}`. */
+  getRoutingPath(): string;
+};
 
 /** One endpoint of a front, ready to be registered. */
 export interface Operation {
   readonly route: OperationRoute;
+  /** Who may call: an app client with its secret, or the bearer of a user's access token. */
+  readonly auth: "client" | "bearer";
   /**
    * Who charges the rate limits: the service, in the same store trip as its own decision, or the front, before the handler's
    * work. What a service has not taken by the end of the request is charged then.

@@ -34,7 +34,8 @@ export const anyText = () => wellFormed();
 export const text = (min: number, max: number) => bounded(wellFormed(), min, max);
 
 /** A string of `min` to `max` code points after blanks around it are removed. */
-export const trimmedText = (min: number, max: number) => bounded(wellFormed().trim(), min, max);
+export const trimmedText = (min: number, max: number) =>
+  bounded(wellFormed().trim(), min, max).openapi({ pattern: "\\S" });
 
 /** Something before one `@` and something after it; no blanks, no control characters. Unicode is allowed. */
 const emailPattern = /^[^\s\p{Cc}@]+@[^\s\p{Cc}@]+$/u;
@@ -44,12 +45,26 @@ const emailPattern = /^[^\s\p{Cc}@]+@[^\s\p{Cc}@]+$/u;
  * account to the gateway's counters and another one upstream.
  */
 export const email = () =>
-  bounded(wellFormed().trim(), 1, limits.emailMaxLength)
+  trimmedText(1, limits.emailMaxLength)
     .refine((text) => emailPattern.test(text), { error: "must be an e-mail address" })
-    .openapi({ format: "email", example: "jane@example.com" });
+    .openapi({
+      format: "email",
+      pattern: "^\\s*[^\\s@]+@[^\\s@]+\\s*$",
+      description: "Trimmed; case does not matter.",
+    });
 
 /** A password, taken as it is: neither trimmed nor cut. */
-export const password = () => text(1, limits.passwordMaxLength).openapi({ format: "password" });
+export const password = () =>
+  text(1, limits.passwordMaxLength).openapi({ format: "password", description: "Taken as it is, blanks included." });
+
+/** A person's name, trimmed. A control character could forge a line of a mail's header. */
+export const personName = () =>
+  trimmedText(1, limits.nameMaxLength)
+    .refine((text) => !/\p{Cc}/u.test(text), { error: "must not contain control characters" })
+    .openapi({ pattern: "^\\s*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$" });
 
 /** A token that the gateway or the identity provider has issued. */
 export const token = () => text(1, limits.tokenMaxLength);
+
+/** A second-factor code as it is typed; long enough for a backup code with hyphens and blanks. */
+export const secondFactorCode = () => trimmedText(1, 64).openapi({ description: "As the user has typed it." });

@@ -43,7 +43,9 @@ export function createRequestLimiter(deps: {
         return taken;
       }
       function report(reported: readonly BucketState[]): void {
-        states = reported.filter(({ policy }) => policy !== "account");
+        const shown = reported.filter(({ policy }) => policy !== "account");
+        // A service that has found the buckets charged reports its account's only.
+        if (shown.length > 0) states = shown;
       }
 
       return {

@@ -68,23 +68,47 @@ const detailsSchemas = {
 } as const satisfies Record<DetailsKind, z.ZodRawShape>;
 
 /** The schema of each error's body. */
-const errorSchemas: ReadonlyMap<string, z.ZodType> = new Map(
+const errorSchemas: ReadonlyMap<string, ErrorSchema> = new Map(
   Object.entries(detailsOf).map(([code, kind]) => {
     const common = { code: z.literal(code), message: z.string(), requestId: z.string() };
-    return [code, z.object({ ...common, ...detailsSchemas[kind] })];
+    return [code, z.object({ ...common, ...detailsSchemas[kind] }).openapi(schemaName(code))];
   }),
 );
 
-const schemaOf = (code: ErrorCode) => errorSchemas.get(code) as z.ZodType;
+type ErrorSchema = z.ZodObject<{ code: z.ZodLiteral<string> }>;
+
+const schemaOf = (code: ErrorCode) => errorSchemas.get(code) as ErrorSchema;
+
+/** `InvalidClientError` for `INVALID_CLIENT`, `InternalError` for `INTERNAL_ERROR`. */
+function schemaName(code: string): string {
+  const words = code.toLowerCase().replace(/(?:^|_)([a-z])/g, (_match, letter: string) => letter.toUpperCase());
+  return words.endsWith("Error") ? words : `${words}Error`;
+}
+
+/** What the API document shows of an error. */
+function exampleOf(code: ErrorCode): ErrorBody {
+  const more = exampleDetails[detailsOf[code]];
+  return { code, message: errorTable[code].message, requestId: "req_vZ3yq0mB0m5uYpQ4X1nTfA", ...more };
+}
+
+const exampleDetails: Record<DetailsKind, Pick<ErrorBody, "details">> = {
+  issues: { details: [{ path: "email", message: "must be an e-mail address" }] },
+  retryAfter: { details: { retryAfterSeconds: 540 } },
+  requiredActions: { details: { requiredActions: ["UPDATE_PASSWORD"] } },
+  none: {},
+};
 
 /** The answers of a route for the errors it may give, by status, as its route object declares them. */
 export function errorAnswers(codes: readonly ErrorCode[]) {
   const byStatus = Map.groupBy(codes, (code) => errorTable[code].status);
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => {
-      const [first, ...others] = group.map(schemaOf) as [z.ZodType, ...z.ZodType[]];
-      const schema = others.length === 0 ? first : z.union([first, ...others]);
-      return [status, { description: group.join(", "), content: { "application/json": { schema } } }];
+      const [first, ...others] = group.map(schemaOf) as [ErrorSchema, ...ErrorSchema[]];
+      const schema = others.length === 0 ? first : z.discriminatedUnion("code", [first, ...others]);
+      const examples = Object.fromEntries(
+        group.map((code) => [code, { summary: errorTable[code].message, value: exampleOf(code) }]),
+      );
+      return [status, { description: group.join(", "), content: { "application/json": { schema, examples } } }];
     }),
   );
 }

@@ -4,28 +4,38 @@ import type { LoginOutcome } from "../../domain/login/login-service.ts";
 import type { Operation } from "../operation.ts";
 import { email, password } from "../strings.ts";
 import type { HeadlessDeps } from "./deps.ts";
+import * as examples from "./examples.ts";
 import { answers, jsonObject, jsonRequest, mfaMethod, tokenSetSchema, toTokenSet } from "./schemas.ts";
 
 const mfaChallengeSchema = z
   .object({
     mfaRequired: z.literal(true),
-    mfaToken: z.string(),
-    expiresIn: z.int().min(1),
+    mfaToken: z.string().openapi({ description: "For `mfa/verify`." }),
+    expiresIn: z.int().min(1).openapi({ description: "Seconds until the challenge ends." }),
     methods: z.array(mfaMethod()).min(1),
     user: z.object({ userId: z.string(), email: z.string(), firstName: z.string() }),
   })
-  .openapi("MfaChallenge");
+  .openapi("MfaChallenge", { description: "What a user with a second factor gets instead of tokens." });
 
 const route = createRoute({
   method: "post",
   path: `${headlessBasePath}/login`,
   operationId: "login",
+  tags: ["Login"],
   summary: "Log a user in with e-mail and password",
-  request: jsonRequest(jsonObject({ email: email(), password: password() }).openapi("LoginRequest")),
+  description:
+    "Answers with tokens or, for a user with a second factor, with a challenge to be completed with `mfa/verify`: " +
+    "`mfaRequired` tells them apart. Until then no session exists. Too many wrong passwords lock the account, and then a " +
+    "right one is refused too.",
+  request: jsonRequest(jsonObject({ email: email(), password: password() }).openapi("LoginRequest"), {
+    email: examples.email,
+    password: examples.password,
+  }),
   responses: answers(
     {
       description: "Tokens, or a challenge when the user has a second factor.",
       schema: z.union([tokenSetSchema, mfaChallengeSchema]),
+      example: examples.tokenSet,
     },
     [
       "UNSUPPORTED_MEDIA_TYPE",
@@ -46,6 +56,7 @@ function toMfaChallenge(outcome: LoginOutcome & { kind: "mfaRequired" }): MfaCha
 export function createLoginOperation({ services, respond }: HeadlessDeps): Operation {
   return {
     route,
+    auth: "client",
     limitsCharged: "inService",
     mount: (app) =>
       app.openapi(route, async (c) => {

@@ -1,24 +1,25 @@
 import { createRoute } from "@hono/zod-openapi";
 import { headlessBasePath } from "../../contract/headless.ts";
 import type { Operation } from "../operation.ts";
-import { token, trimmedText } from "../strings.ts";
+import { secondFactorCode, token } from "../strings.ts";
 import type { HeadlessDeps } from "./deps.ts";
+import * as examples from "./examples.ts";
 import { answers, jsonObject, jsonRequest, mfaMethod, tokenSetSchema, toTokenSet } from "./schemas.ts";
-
-/** Long enough for a backup code typed with hyphens and blanks. */
-const codeMaxLength = 64;
 
 const route = createRoute({
   method: "post",
   path: `${headlessBasePath}/mfa/verify`,
   operationId: "mfaVerify",
+  tags: ["Login"],
   summary: "Complete a login with a second factor",
+  description:
+    "Every code works once. Five wrong codes end the challenge; too many over all challenges lock the account. Backup codes " +
+    "are taken with or without hyphens, in any case.",
   request: jsonRequest(
-    jsonObject({ mfaToken: token(), code: trimmedText(1, codeMaxLength), method: mfaMethod() }).openapi(
-      "MfaVerifyRequest",
-    ),
+    jsonObject({ mfaToken: token(), code: secondFactorCode(), method: mfaMethod() }).openapi("MfaVerifyRequest"),
+    { mfaToken: `mfa_${examples.opaqueToken}`, code: examples.totpCode, method: "totp" },
   ),
-  responses: answers({ description: "The user's tokens.", schema: tokenSetSchema }, [
+  responses: answers({ description: "The user's tokens.", schema: tokenSetSchema, example: examples.tokenSet }, [
     "UNSUPPORTED_MEDIA_TYPE",
     "MFA_INVALID_CODE",
     "MFA_CHALLENGE_EXPIRED",
@@ -32,6 +33,7 @@ const route = createRoute({
 export function createMfaVerifyOperation({ services, respond }: HeadlessDeps): Operation {
   return {
     route,
+    auth: "client",
     limitsCharged: "inService",
     mount: (app) =>
       app.openapi(route, async (c) => {

@@ -3,56 +3,77 @@ import type { ErrorCode } from "../../contract/errors.ts";
 import type { LockoutStatus, TokenSet } from "../../contract/headless.ts";
 import type { LockoutView } from "../../domain/lockout/lockout-service.ts";
 import type { IssuedTokens } from "../../domain/ports/identity-provider.ts";
+import { anyText } from "../strings.ts";
 import { errorAnswers } from "./errors.ts";
+import * as examples from "./examples.ts";
 
 /** Times are ISO 8601 UTC with milliseconds. */
-export const timestamp = () => z.iso.datetime({ precision: 3 }).openapi({ example: "2026-03-25T02:30:00.000Z" });
+export const timestamp = () => z.iso.datetime({ precision: 3 });
+
+/** A time as the wire shows it. */
+export const toTimestamp = (milliseconds: number) => new Date(milliseconds).toISOString();
 
 export const mfaMethod = () => z.enum(["totp", "backup_code"], { error: 'must be "totp" or "backup_code"' });
 
+/** A user's id in a request. Only a user that exists has one: what is no UUID is an unknown user, not a broken rule. */
+export const userIdField = () => anyText().openapi({ description: "The user's id, a UUID.", example: examples.userId });
+
 export const userSchema = z
   .object({
-    userId: z.string(),
+    userId: z.string().openapi({ description: "UUID." }),
     email: z.string(),
     firstName: z.string(),
     lastName: z.string(),
-    organizationId: z.string().optional(),
-    orgName: z.string().optional(),
-    licenses: z.array(z.string()).optional(),
+    organizationId: z
+      .string()
+      .optional()
+      .openapi({ description: "There when the user is a member of exactly one organization." }),
+    orgName: z
+      .string()
+      .optional()
+      .openapi({ description: "There when the user is a member of exactly one organization." }),
+    licenses: z
+      .array(z.string())
+      .optional()
+      .openapi({ description: "App client ids that the user has a licence for." }),
   })
-  .openapi("User");
+  .openapi("User", { description: "The logged-in user, from the token's claims." });
 
 export const tokenSetSchema = z
   .object({
-    accessToken: z.string(),
-    refreshToken: z.string(),
-    idToken: z.string(),
-    expiresAt: timestamp(),
+    accessToken: z.string().openapi({ description: "JWT, for about 15 minutes." }),
+    refreshToken: z.string().openapi({ description: "For one `refresh`, which gives a new one." }),
+    idToken: z.string().openapi({ description: "JWT that describes the user." }),
+    expiresAt: timestamp().openapi({ description: "When the access token ends." }),
     user: userSchema,
   })
-  .openapi("TokenSet");
+  .openapi("TokenSet", { description: "A session's tokens.", example: examples.tokenSet });
 
 export const lockoutStatusSchema = z
   .object({
     locked: z.boolean(),
-    remainingLockoutSeconds: z.int().min(0).nullable(),
-    attemptsRemaining: z.int().min(0),
-    lockedUntil: timestamp().nullable(),
+    remainingLockoutSeconds: z.int().min(0).nullable().openapi({ description: "Null when not locked." }),
+    attemptsRemaining: z.int().min(0).openapi({ description: "Wrong passwords until the account locks." }),
+    lockedUntil: timestamp().nullable().openapi({ description: "Null when not locked." }),
     maxAttempts: z.int().min(1),
     lockoutDurationMinutes: z.int().min(1),
   })
-  .openapi("LockoutStatus");
+  .openapi("LockoutStatus", { description: "Whether an account is locked after wrong passwords or codes." });
+
+/** Backup codes on the only occasion when they are shown. */
+export const backupCodes = () =>
+  z.array(z.string()).openapi({ description: "Each works once, with or without hyphens." });
 
 /** A JSON object with the given fields; unknown ones are ignored. */
 export const jsonObject = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.object(shape, { error: ({ input }) => (input === undefined ? "is required" : "must be a JSON object") });
 
 /** The required JSON body of a request. */
-export const jsonRequest = <Schema extends z.ZodType>(schema: Schema) => ({
-  body: { required: true, content: { "application/json": { schema } } },
+export const jsonRequest = <Schema extends z.ZodType>(schema: Schema, example: z.input<Schema>) => ({
+  body: { required: true, content: { "application/json": { schema, example } } },
 });
 
-/** Errors that every operation of an app client can answer. */
+/** Errors that every operation can answer. */
 const commonErrors = [
   "VALIDATION_ERROR",
   "INVALID_CLIENT",
@@ -61,19 +82,36 @@ const commonErrors = [
   "INTERNAL_ERROR",
 ] as const satisfies ErrorCode[];
 
+interface Success<Schema extends z.ZodType> {
+  readonly description: string;
+  readonly schema: Schema;
+  /** For the API document. */
+  readonly example: z.input<Schema>;
+}
+type Answer<Schema extends z.ZodType> = { description: string; content: { "application/json": { schema: Schema } } };
+
 /**
  * The declared answers of an operation: 200 with the schema, and its errors besides the common ones. The errors are in the
  * object, for the response guard and the API document, but not in its type: a handler throws them, it does not return them.
  */
 export function answers<Schema extends z.ZodType>(
-  success: { readonly description: string; readonly schema: Schema },
+  success: Success<Schema>,
   errors: readonly ErrorCode[],
-): { 200: { description: string; content: { "application/json": { schema: Schema } } } } {
-  const { description, schema } = success;
-  return {
-    ...errorAnswers([...commonErrors, ...errors]),
-    200: { description, content: { "application/json": { schema } } },
-  };
+): { 200: Answer<Schema> } {
+  return { ...errorAnswers([...commonErrors, ...errors]), 200: answer(success) };
+}
+
+/** The same with 201, for operations that create what the caller can address afterwards. */
+export function createdAnswers<Schema extends z.ZodType>(
+  success: Success<Schema>,
+  errors: readonly ErrorCode[],
+): { 201: Answer<Schema> } {
+  return { ...errorAnswers([...commonErrors, ...errors]), 201: answer(success) };
+}
+
+function answer<Schema extends z.ZodType>({ description, schema, example }: Success<Schema>): Answer<Schema> {
+  const media = { schema, example };
+  return { description, content: { "application/json": media } };
 }
 
 /** The token set as the wire shows it. */
@@ -83,7 +121,7 @@ export function toTokenSet(tokens: IssuedTokens): TokenSet {
     accessToken: tokens.accessToken,
     refreshToken: tokens.refreshToken,
     idToken: tokens.idToken,
-    expiresAt: new Date(tokens.accessTokenExpiresAt).toISOString(),
+    expiresAt: toTimestamp(tokens.accessTokenExpiresAt),
     user: {
       userId,
       email,
@@ -101,7 +139,7 @@ export function toLockoutStatus(view: LockoutView): LockoutStatus {
     locked: view.locked,
     remainingLockoutSeconds: view.remainingSeconds ?? null,
     attemptsRemaining: view.attemptsRemaining,
-    lockedUntil: view.lockedUntil === undefined ? null : new Date(view.lockedUntil).toISOString(),
+    lockedUntil: view.lockedUntil === undefined ? null : toTimestamp(view.lockedUntil),
     maxAttempts: view.maxAttempts,
     lockoutDurationMinutes: Math.ceil(view.lockSeconds / 60),
   };

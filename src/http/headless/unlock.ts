@@ -1,25 +1,38 @@
 import { createRoute } from "@hono/zod-openapi";
 import { headlessBasePath } from "../../contract/headless.ts";
 import type { Operation } from "../operation.ts";
-import { anyText } from "../strings.ts";
 import type { HeadlessDeps } from "./deps.ts";
-import { answers, jsonObject, jsonRequest, lockoutStatusSchema, toLockoutStatus } from "./schemas.ts";
+import * as examples from "./examples.ts";
+import { answers, jsonObject, jsonRequest, lockoutStatusSchema, toLockoutStatus, userIdField } from "./schemas.ts";
 
 const route = createRoute({
   method: "post",
   path: `${headlessBasePath}/security/unlock`,
   operationId: "unlock",
+  tags: ["Security"],
   summary: "Clear an account's failed attempts and its lock",
-  request: jsonRequest(jsonObject({ userId: anyText() }).openapi("UnlockRequest")),
-  responses: answers({ description: "The account's lockout afterwards.", schema: lockoutStatusSchema }, [
-    "UNSUPPORTED_MEDIA_TYPE",
-    "USER_NOT_FOUND",
-  ]),
+  description: "Keycloak's own count is cleared as well.",
+  request: jsonRequest(jsonObject({ userId: userIdField() }).openapi("UnlockRequest"), { userId: examples.userId }),
+  responses: answers(
+    {
+      description: "The account's lockout afterwards.",
+      schema: lockoutStatusSchema,
+      example: {
+        ...examples.lockoutStatus,
+        locked: false,
+        remainingLockoutSeconds: null,
+        attemptsRemaining: 5,
+        lockedUntil: null,
+      },
+    },
+    ["UNSUPPORTED_MEDIA_TYPE", "USER_NOT_FOUND"],
+  ),
 });
 
 export function createUnlockOperation({ services, respond }: HeadlessDeps): Operation {
   return {
     route,
+    auth: "client",
     limitsCharged: "beforeHandler",
     mount: (app) =>
       app.openapi(route, async (c) => {

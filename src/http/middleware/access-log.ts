@@ -11,7 +11,7 @@ export function accessLog(deps: { readonly log: Logger; readonly monotonicNow: (
   return async (c, next) => {
     const startedAt = monotonicNow();
     await next();
-    const clientId = c.get("client")?.app.id;
+    const clientId = (c.get("client") ?? c.get("bearer"))?.app.id;
     const errorCode = c.get("errorCode");
     log.info(
       {

@@ -1,5 +1,9 @@
 import type { ClientAuthenticator } from "../../domain/clients/client-authenticator.ts";
-import type { GatewayMiddleware } from "../env.ts";
+import type { GatewayContext, GatewayMiddleware } from "../env.ts";
+
+function presented(c: GatewayContext) {
+  return { id: c.req.header("x-client-id"), secret: c.req.header("x-client-secret") };
+}
 
 /**
  * Authenticates the app client by `x-client-id` and `x-client-secret`. A header that is sent twice arrives as one joined
@@ -7,9 +11,16 @@ import type { GatewayMiddleware } from "../env.ts";
  */
 export function clientAuth(clients: ClientAuthenticator): GatewayMiddleware {
   return async (c, next) => {
-    const id = c.req.header("x-client-id");
-    const secret = c.req.header("x-client-secret");
-    c.set("client", await clients.authenticate({ id, secret }));
+    c.set("client", await clients.authenticate(presented(c)));
+    await next();
+  };
+}
+
+/** Does the same for calls that need no app client: headers that are there must be right, one of the two included. */
+export function optionalClientAuth(clients: ClientAuthenticator): GatewayMiddleware {
+  return async (c, next) => {
+    const { id, secret } = presented(c);
+    if (id !== undefined || secret !== undefined) c.set("client", await clients.authenticate({ id, secret }));
     await next();
   };
 }

@@ -11,7 +11,7 @@ const agentHeader = "x-end-user-agent";
 /**
  * Finds out for whom the app client calls: what its end-user headers say, else the peer's address. `X-Forwarded-For` and its
  * kin are never believed: whoever sends the request writes them. Runs after client authentication, because only an
- * authenticated client is believed.
+ * authenticated client is believed: without one the headers are ignored.
  *
  * What is wrong with the headers is kept for {@link requireValidEndUser}: the limits must be charged first, and then to the
  * peer's address.
@@ -20,12 +20,13 @@ export function resolveEndUser(): GatewayMiddleware {
   return async (c, next) => {
     const peer = peerAddress(c);
     const issues: ValidationIssue[] = [];
+    const believed = c.get("client") !== undefined;
 
-    const claimed = c.req.header(addressHeader);
+    const claimed = believed ? c.req.header(addressHeader) : undefined;
     const address = claimed === undefined ? peer : canonicalIpAddress(claimed);
     if (address === undefined) issues.push({ path: addressHeader, message: "must be one IPv4 or IPv6 address" });
 
-    const userAgent = c.req.header(agentHeader) ?? "";
+    const userAgent = (believed && c.req.header(agentHeader)) || "";
     if (userAgent.length > limits.userAgentMaxLength) {
       issues.push({ path: agentHeader, message: `must be at most ${limits.userAgentMaxLength} characters long` });
     }
