@@ -9,4 +9,9 @@ export const limits = {
   mfaChallengeTtlSeconds: 300,
   mfaChallengeMaxWrongCodes: 5,
   refreshReplaySeconds: 10,
+  verificationTokenTtlSeconds: 24 * 60 * 60,
+  resetTokenTtlSeconds: 30 * 60,
+  enrolmentTtlSeconds: 600,
+  enrolmentMaxWrongCodes: 5,
+  backupCodes: 10,
 } as const;

@@ -15,3 +15,8 @@ export function foldEmail(email: string): string {
 export function accountName(hash: KeyedHash, email: string): string {
   return hash("account", foldEmail(email));
 }
+
+/** The same for a user record: by the address, or by the user name where there is none. */
+export function userAccountName(hash: KeyedHash, user: { readonly email: string; readonly username: string }): string {
+  return accountName(hash, user.email === "" ? user.username : user.email);
+}

@@ -1,5 +1,5 @@
 import { AuthError } from "../../contract/errors.ts";
-import type { Admission, AttemptBudget, AttemptResult, Refused } from "../ports/admission.ts";
+import type { Admission, AttemptBudget, AttemptResult, Refused, Settled } from "../ports/admission.ts";
 import type { Clock } from "../ports/clock.ts";
 import { UpstreamUnavailable } from "../ports/faults.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
@@ -48,7 +48,12 @@ export interface AttemptRunner {
   run<T>(
     request: AttemptRequest,
     attempt: (context: AttemptContext) => Promise<AttemptVerdict<T>>,
-  ): Promise<{ readonly value: T; readonly consecutiveReturns: number }>;
+  ): Promise<AttemptOutcome<T>>;
+}
+
+/** What a counted attempt came to. */
+export interface AttemptOutcome<T> extends Settled {
+  readonly value: T;
 }
 
 /** The error of a refused entry. */
@@ -101,7 +106,7 @@ export function createAttemptRunner(deps: { readonly admission: Admission; reado
           admission.settleAccount(entry.ticket, verdict.result, budget),
           verdict.alongside?.(),
         ]);
-        return { value: verdict.value, consecutiveReturns: settled.consecutiveReturns };
+        return { ...settled, value: verdict.value };
       } catch (error) {
         await verdict.undo?.().catch(() => undefined);
         throw error;

@@ -1,8 +1,8 @@
-import { AuthError } from "../../contract/errors.ts";
+import { requireUser } from "../accounts/require-user.ts";
 import type { Admission, AttemptBudget } from "../ports/admission.ts";
 import type { IdentityProvider, UserRecord } from "../ports/identity-provider.ts";
 import type { KeyedHash } from "../ports/keyed-hash.ts";
-import { accountName } from "./account-name.ts";
+import { userAccountName } from "./account-name.ts";
 
 /** The lockout of one account. */
 export interface LockoutView {
@@ -28,8 +28,6 @@ export interface LockoutService {
   unlock(userId: string): Promise<LockoutView>;
 }
 
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
 export function createLockoutService(deps: {
   readonly admission: Admission;
   readonly identityProvider: IdentityProvider;
@@ -38,13 +36,7 @@ export function createLockoutService(deps: {
 }): LockoutService {
   const { admission, identityProvider, hash, budget } = deps;
 
-  async function find(userId: string): Promise<UserRecord> {
-    const user = uuidPattern.test(userId) ? await identityProvider.getUser(userId.toLowerCase()) : undefined;
-    if (user === undefined) throw new AuthError("USER_NOT_FOUND");
-    return user;
-  }
-
-  const accountOf = (user: UserRecord) => accountName(hash, user.email === "" ? user.username : user.email);
+  const accountOf = (user: UserRecord) => userAccountName(hash, user);
 
   async function view(account: string): Promise<LockoutView> {
     const state = await admission.lockoutState(account);
@@ -61,10 +53,10 @@ export function createLockoutService(deps: {
 
   return {
     async status(userId) {
-      return view(accountOf(await find(userId)));
+      return view(accountOf(await requireUser(identityProvider, userId)));
     },
     async unlock(userId) {
-      const user = await find(userId);
+      const user = await requireUser(identityProvider, userId);
       // The identity provider first: if it cannot be reached, the caller sees an error and nothing is half done here.
       await identityProvider.clearFailures(user.userId);
       const account = accountOf(user);

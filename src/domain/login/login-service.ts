@@ -3,13 +3,17 @@ import type { MfaMethod } from "../../contract/headless.ts";
 import type { AuthenticatedClient, ClientAuthenticator } from "../clients/client-authenticator.ts";
 import { accountName } from "../lockout/account-name.ts";
 import type { AttemptContext, AttemptRunner, AttemptVerdict } from "../lockout/attempt-runner.ts";
+import { notifyLock } from "../lockout/lock-notice.ts";
 import type { Challenges } from "../mfa/challenges.ts";
 import type { AttemptBudget } from "../ports/admission.ts";
-import type { EndUser, IdentityProvider, IssuedTokens } from "../ports/identity-provider.ts";
+import type { EndUser, IdentityProvider, IssuedTokens, UserRecord } from "../ports/identity-provider.ts";
 import type { KeyedHash } from "../ports/keyed-hash.ts";
+import type { MailOutbox } from "../ports/mail.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
+import type { SessionNotes } from "../ports/session-directory.ts";
 import { isLicensed } from "../sessions/licence.ts";
 import { incompleteUserError, refusedUserError } from "../sessions/refused-user.ts";
+import { noteUserAgent } from "../sessions/session-notes.ts";
 
 export interface LoginRequest {
   readonly client: AuthenticatedClient;
@@ -33,7 +37,8 @@ export type LoginOutcome =
 
 export interface LoginService {
   /**
-   * Checks a password. Nothing that comes after the password check can be told without the right password.
+   * Checks a password. Nothing that comes after the password check can be told without the right password. A wrong one that
+   * locks the account has its owner told by mail.
    *
    * @throws AuthError INVALID_CREDENTIALS, ACCOUNT_LOCKED, RATE_LIMITED, EMAIL_NOT_VERIFIED, ACTION_REQUIRED,
    *   APP_NOT_LICENSED, INVALID_CLIENT
@@ -49,6 +54,11 @@ type Answer = LoginOutcome | { readonly kind: "refused"; readonly error: AuthErr
  */
 const unfinishedLoginsPerClearing = 10;
 
+/** A user who was challenged has a TOTP; whoever enrolled at Keycloak's own pages has no backup codes. */
+function methodsOf({ backupCodes }: UserRecord): readonly MfaMethod[] {
+  return backupCodes !== undefined && backupCodes.hashes.length > 0 ? ["totp", "backup_code"] : ["totp"];
+}
+
 const refuse = (error: AuthError): AttemptVerdict<Answer> => ({
   result: "returned",
   value: { kind: "refused", error },
@@ -59,17 +69,23 @@ export function createLoginService(deps: {
   readonly challenges: Challenges;
   readonly identityProvider: IdentityProvider;
   readonly clients: ClientAuthenticator;
+  readonly notes: SessionNotes;
+  readonly outbox: MailOutbox;
   readonly hash: KeyedHash;
   readonly budget: AttemptBudget;
 }): LoginService {
-  const { attempts, challenges, identityProvider, clients, hash, budget } = deps;
+  const { attempts, challenges, identityProvider, clients, notes, outbox, hash, budget } = deps;
 
-  async function tokensVerdict(tokens: IssuedTokens, { client }: LoginRequest): Promise<AttemptVerdict<Answer>> {
+  async function tokensVerdict(
+    tokens: IssuedTokens,
+    { client, endUser }: LoginRequest,
+  ): Promise<AttemptVerdict<Answer>> {
     const undo = async () => {
       await identityProvider.logout({ client: client.credentials, refreshToken: tokens.refreshToken });
     };
     if (isLicensed(client.app, tokens.user.licenses)) {
-      return { result: "complete", value: { kind: "tokens", tokens }, undo };
+      const note = () => noteUserAgent(notes, tokens, endUser);
+      return { result: "complete", value: { kind: "tokens", tokens }, alongside: note, undo };
     }
     await undo();
     return refuse(new AuthError("APP_NOT_LICENSED"));
@@ -91,7 +107,7 @@ export function createLoginService(deps: {
       userId: user.userId,
       username: user.username,
       account,
-      methods: ["totp"],
+      methods: methodsOf(user),
       createdAt,
     });
     const { userId, firstName } = user;
@@ -139,9 +155,11 @@ export function createLoginService(deps: {
     async login(request) {
       const { email, limits, signal } = request;
       const account = accountName(hash, email);
-      const { value, consecutiveReturns } = await attempts.run<Answer>({ account, budget, limits, signal }, (context) =>
-        attempt(request, account, context),
+      const { value, consecutiveReturns, locked } = await attempts.run<Answer>(
+        { account, budget, limits, signal },
+        (context) => attempt(request, account, context),
       );
+      if (locked) await notifyLock(outbox, { email, appId: request.client.app.id, lockSeconds: budget.lockSeconds });
       if (value.kind === "refused") throw value.error;
       if (value.kind === "mfaRequired" && consecutiveReturns % unfinishedLoginsPerClearing === 0) {
         await identityProvider.clearFailures(value.user.userId);

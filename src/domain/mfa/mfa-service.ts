@@ -2,13 +2,18 @@ import { AuthError } from "../../contract/errors.ts";
 import type { MfaMethod } from "../../contract/headless.ts";
 import type { AuthenticatedClient, ClientAuthenticator } from "../clients/client-authenticator.ts";
 import type { AttemptContext, AttemptRunner, AttemptVerdict } from "../lockout/attempt-runner.ts";
+import { notifyLock } from "../lockout/lock-notice.ts";
 import type { AttemptBudget } from "../ports/admission.ts";
 import { UpstreamUnavailable } from "../ports/faults.ts";
 import type { EndUser, IdentityProvider, IssuedTokens, SubjectToken } from "../ports/identity-provider.ts";
+import type { MailOutbox } from "../ports/mail.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
+import type { SessionNotes } from "../ports/session-directory.ts";
 import { isLicensed } from "../sessions/licence.ts";
 import { incompleteUserError } from "../sessions/refused-user.ts";
+import { noteUserAgent } from "../sessions/session-notes.ts";
 import type { Challenges, TakenChallenge } from "./challenges.ts";
+import type { FactorCheck } from "./factor-check.ts";
 
 export interface VerifyRequest {
   readonly client: AuthenticatedClient;
@@ -22,7 +27,8 @@ export interface VerifyRequest {
 
 export interface MfaService {
   /**
-   * Answers a challenge with a code; the tokens are those of the app client that started the login.
+   * Answers a challenge with a code; the tokens are those of the app client that started the login. A wrong code that locks
+   * the account has its owner told by mail.
    *
    * @throws AuthError MFA_CHALLENGE_EXPIRED, MFA_INVALID_CODE, ACCOUNT_LOCKED, RATE_LIMITED, EMAIL_NOT_VERIFIED,
    *   ACTION_REQUIRED, APP_NOT_LICENSED, INVALID_CLIENT
@@ -39,9 +45,12 @@ export function createMfaService(deps: {
   readonly challenges: Challenges;
   readonly identityProvider: IdentityProvider;
   readonly clients: ClientAuthenticator;
+  readonly factors: FactorCheck;
+  readonly notes: SessionNotes;
+  readonly outbox: MailOutbox;
   readonly budget: AttemptBudget;
 }): MfaService {
-  const { attempts, challenges, identityProvider, clients, budget } = deps;
+  const { attempts, challenges, identityProvider, clients, factors, notes, outbox, budget } = deps;
 
   /** Turns the factor's proof into the app's tokens, or ends the session that the factor's grant has opened. */
   async function exchange(subject: SubjectToken, request: VerifyRequest): Promise<AttemptVerdict<Answer>> {
@@ -51,7 +60,8 @@ export function createMfaService(deps: {
       const outcome = await identityProvider.exchange({ client: client.credentials, subject, endUser });
       if (outcome.kind === "tokens") {
         if (isLicensed(client.app, outcome.tokens.user.licenses)) {
-          return { result: "complete", value: outcome.tokens, undo };
+          const note = () => noteUserAgent(notes, outcome.tokens, endUser);
+          return { result: "complete", value: outcome.tokens, alongside: note, undo };
         }
         await undo();
         return refuse(new AuthError("APP_NOT_LICENSED"));
@@ -68,17 +78,16 @@ export function createMfaService(deps: {
 
   async function answer(taken: TakenChallenge, request: VerifyRequest, context: AttemptContext) {
     const { challenge } = taken;
-    const { code, endUser } = request;
+    const { code, method, endUser } = request;
     const wrongCode: AttemptVerdict<Answer> = {
       result: "failed",
       value: new AuthError("MFA_INVALID_CODE"),
       alongside: taken.countWrongCode,
     };
     // A method that the user does not have costs an attempt like a wrong code: it must not tell more than one.
-    if (!challenge.methods.includes(request.method)) return wrongCode;
-    const outcome = await context.grant(() =>
-      identityProvider.totpGrant({ username: challenge.username, code, endUser }),
-    );
+    if (!challenge.methods.includes(method)) return wrongCode;
+    const { userId, username } = challenge;
+    const outcome = await factors.verify({ userId, username, endUser }, method, code, context);
     switch (outcome.kind) {
       case "verified":
         return exchange(outcome.subject, request);
@@ -87,8 +96,13 @@ export function createMfaService(deps: {
       case "disabled":
         return refuse(new AuthError("MFA_CHALLENGE_EXPIRED"));
       case "accountIncomplete":
-        return refuse(incompleteUserError(await identityProvider.getUser(challenge.userId)));
+        return refuse(incompleteUserError(await identityProvider.getUser(userId)));
     }
+  }
+
+  async function tellOfLock(userId: string, appId: string): Promise<void> {
+    const user = await identityProvider.getUser(userId);
+    if (user !== undefined) await notifyLock(outbox, { email: user.email, appId, lockSeconds: budget.lockSeconds });
   }
 
   return {
@@ -97,7 +111,7 @@ export function createMfaService(deps: {
       const seen = await challenges.get(mfaToken);
       if (seen === undefined || seen.clientId !== client.app.id) throw new AuthError("MFA_CHALLENGE_EXPIRED");
 
-      const { value } = await attempts.run<Answer>(
+      const { value, locked } = await attempts.run<Answer>(
         { account: seen.account, budget, notInvalidatedSince: seen.createdAt, limits, signal },
         async (context) => {
           // Taken only under the gate: of parallel codes for one challenge, each finds it as the one before has left it.
@@ -113,6 +127,7 @@ export function createMfaService(deps: {
           }
         },
       );
+      if (locked) await tellOfLock(seen.userId, client.app.id);
       if (value instanceof AuthError) throw value;
       return value;
     },

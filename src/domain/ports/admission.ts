@@ -135,4 +135,6 @@ export interface Admission {
   lockoutState(account: string): Promise<LockoutState>;
   /** Clears counts and lock. */
   unlock(account: string): Promise<void>;
+  /** Revokes the challenges of an account: entries whose `notInvalidatedSince` is not later than now are refused from here on. */
+  invalidateChallenges(account: string): Promise<void>;
 }

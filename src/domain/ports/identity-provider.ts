@@ -1,3 +1,5 @@
+import type { StoredBackupCodes } from "./second-factors.ts";
+
 /** Credentials of an app client, as its server sent them. */
 export interface ClientCredentials {
   readonly id: string;
@@ -27,6 +29,8 @@ export interface UserClaims {
 
 /** Tokens of one session for one app client. */
 export interface IssuedTokens {
+  /** The session that the tokens belong to: their `sid`. */
+  readonly sessionId: string;
   readonly accessToken: string;
   readonly refreshToken: string;
   readonly idToken: string;
@@ -47,6 +51,8 @@ export interface UserRecord {
   /** Keycloak's names. */
   readonly requiredActions: readonly string[];
   readonly licenses: readonly string[];
+  /** Absent when there are none. They are of use only to a user who has a TOTP. */
+  readonly backupCodes?: StoredBackupCodes | undefined;
 }
 
 export type PasswordOutcome =

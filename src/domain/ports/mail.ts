@@ -23,8 +23,22 @@ export interface Mail {
   readonly minutes?: number;
 }
 
-/** Sends one mail now; rejects when the server does not take it. */
+/** The mail server refused this very mail for good, such as an address without a mailbox: trying again is useless. */
+export class MailRefused extends Error {
+  override readonly name = "MailRefused";
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? {} : { cause });
+  }
+}
+
+/** Sends mails. */
 export interface Mailer {
+  /**
+   * Sends one mail now, within a time-out of its own of at most 20 seconds. Throws {@link MailRefused} when the server
+   * refuses the mail for good; every other rejection is worth another try.
+   *
+   * @param messageId the left part of the Message-ID: letters, digits, `_`, `-` and `.`. The same one means the same mail.
+   */
   send(mail: Mail, messageId: string): Promise<void>;
 }
 
@@ -77,7 +91,7 @@ export interface MailOutbox {
   bury(id: string, reason: string): Promise<void>;
   /** The oldest first. */
   dead(limit: number): Promise<readonly DeadMailJob[]>;
-  /** Makes dead jobs due again: one, or all of them; returns how many. */
+  /** Makes dead jobs due again, as new ones: their tries and age start over. One, or all of them; returns how many. */
   replay(id?: string): Promise<number>;
   /** Jobs that wait, and dead ones. */
   size(): Promise<{ readonly waiting: number; readonly dead: number }>;

@@ -1,0 +1,44 @@
+import type { ValidationIssue } from "../../contract/errors.ts";
+import type { PasswordPolicy } from "../ports/account-directory.ts";
+
+/** How many UTF-16 units of a text match: the realm's rules count these. */
+function count(text: string, pattern: RegExp): number {
+  return text.split("").filter((unit) => pattern.test(unit)).length;
+}
+
+const counted = [
+  { rule: "minUppercase", pattern: /\p{Lu}/u, name: "upper-case letter" },
+  { rule: "minLowercase", pattern: /\p{Ll}/u, name: "lower-case letter" },
+  { rule: "minDigits", pattern: /\p{Nd}/u, name: "digit" },
+  { rule: "minSpecial", pattern: /[^\p{L}\p{Nd}]/u, name: "special character" },
+] as const;
+
+/**
+ * The rules of a policy that a password breaks, as far as they can be told without the realm: history, blocklist and regular
+ * expression are not among them.
+ *
+ * @param path the field that the issues name
+ * @param owner the account that the password is for
+ */
+export function brokenRules(
+  policy: PasswordPolicy,
+  password: string,
+  path: string,
+  owner: { readonly email: string; readonly username: string },
+): readonly ValidationIssue[] {
+  const messages: string[] = [];
+  if (password.length < policy.minLength) messages.push(`must be at least ${policy.minLength} characters long`);
+  if (policy.maxLength > 0 && password.length > policy.maxLength) {
+    messages.push(`must be at most ${policy.maxLength} characters long`);
+  }
+  for (const { rule, pattern, name } of counted) {
+    const minimum = policy[rule];
+    if (count(password, pattern) < minimum) {
+      messages.push(`must have at least ${minimum} ${name}${minimum === 1 ? "" : "s"}`);
+    }
+  }
+  const folded = password.toLowerCase();
+  if (policy.notEmail && folded === owner.email.toLowerCase()) messages.push("must not be the e-mail address");
+  else if (policy.notUsername && folded === owner.username.toLowerCase()) messages.push("must not be the user name");
+  return messages.map((message) => ({ path, message }));
+}
