@@ -45,6 +45,7 @@ async function readNode(port: number): Promise<StoredKey[]> {
 async function readValue(client: Redis, key: string): Promise<string> {
   const type = await client.type(key);
   if (type === "hash") return JSON.stringify(await client.hgetall(key));
+  if (type === "zset") return JSON.stringify(await client.zrange(key, "0", "-1"));
   if (type === "list") return JSON.stringify(await client.lrange(key, 0, -1));
   return (await client.get(key)) ?? "";
 }

@@ -137,6 +137,11 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
       await connection.run(scripts.unlock, [state, queue], common);
     },
 
+    async invalidateChallenges(account) {
+      const { state, queue } = keys.account(account);
+      await connection.run(scripts.invalidate, [state, queue], common);
+    },
+
     async close() {
       waiters.close();
       await Promise.allSettled(passages);

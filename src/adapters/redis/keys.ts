@@ -29,6 +29,18 @@ export const keys = {
   }),
   /** String: an open MFA challenge as JSON. */
   challenge: (tokenHash: string): string => `${tagged(tokenHash)}:m`,
+  /** Sorted sets of ids, by the time they are due and by the time they were given up; hashes of the jobs themselves. */
+  mail: () => ({ due: "hg:{mail}:d", jobs: "hg:{mail}:j", dead: "hg:{mail}:x", deadJobs: "hg:{mail}:y" }),
+  /** String: what a mail token stands for, sealed. */
+  mailToken: (tokenHash: string): string => `${tagged(tokenHash)}:t`,
+  /** String: the hash of the newest mail token of a user and purpose. */
+  newestMailToken: (user: string, purpose: string): string => `${tagged(user)}:tn:${checked(purpose)}`,
+  /** String: a pending enrolment, sealed. */
+  enrolment: (user: string): string => `${tagged(user)}:e`,
+  /** String: there when the code was used. */
+  usedCode: (code: string): string => `${tagged(code)}:u`,
+  /** String: the user agent of a session. */
+  sessionNote: (session: string): string => `${tagged(session)}:n`,
   /** String: written to see whether the store takes writes. */
   probe: (): string => "hg:{probe}:p",
   /** Channel on which one instance hears of the turns of its waiters. */

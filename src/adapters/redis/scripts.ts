@@ -28,6 +28,7 @@ export function loadAdmissionScripts() {
     poll: load("clock", "gate", "poll"),
     lockoutState: load("clock", "gate", "lockout-state"),
     unlock: load("clock", "gate", "unlock"),
+    invalidate: load("clock", "gate", "invalidate"),
   };
 }
 
@@ -36,4 +37,29 @@ export type AdmissionScripts = ReturnType<typeof loadAdmissionScripts>;
 /** The scripts of the challenge store. */
 export function loadChallengeScripts() {
   return { take: load("take-challenge") };
+}
+
+/** The scripts of the mail outbox, one a verb. */
+export function loadMailScripts() {
+  const verb = (name: string) => load("clock", "mail-queue", `mail-${name}`);
+  return {
+    add: verb("add"),
+    take: verb("take"),
+    done: verb("done"),
+    retry: verb("retry"),
+    bury: verb("bury"),
+    replay: verb("replay"),
+    list: verb("list"),
+    size: verb("size"),
+  };
+}
+
+/** The script of stores whose values are taken once. */
+export function loadTakeScript(): Script {
+  return load("take-challenge");
+}
+
+/** The script of the mail tokens that keeps the word of the newest one alive. */
+export function loadRenewScript(): Script {
+  return load("renew-newest");
 }
