@@ -64,7 +64,6 @@ export function createRenewal({ onRefresh, timeoutMs }: RenewalOptions): Renewal
   function remember(stale: string, fresh: string): void {
     if (fresh === stale) return;
     successors.delete(fresh); // A token just handed out has no successor; so there is never a ring.
-    successors.delete(stale);
     successors.set(stale, fresh);
     for (const oldest of successors.keys()) {
       if (successors.size <= maxRemembered) break;
@@ -79,11 +78,7 @@ export function createRenewal({ onRefresh, timeoutMs }: RenewalOptions): Renewal
     return group;
   }
 
-  function close(accessToken: string, group: Group): void {
-    if (groups.get(accessToken) === group) groups.delete(accessToken);
-  }
-
-  async function refresh(stale: string, group: Group): Promise<string> {
+  async function refresh(stale: string): Promise<string> {
     const deadline = startDeadline(timeoutMs, undefined);
     const result = (async () => {
       const fresh: unknown = await onRefresh(stale);
@@ -100,7 +95,7 @@ export function createRenewal({ onRefresh, timeoutMs }: RenewalOptions): Renewal
     } finally {
       deadline.stop();
       // Whoever comes from now on knows the new token, or after a failure tries again.
-      close(stale, group);
+      groups.delete(stale);
     }
   }
 
@@ -112,13 +107,13 @@ export function createRenewal({ onRefresh, timeoutMs }: RenewalOptions): Renewal
         return await send(token);
       } catch (error) {
         if (!isRefused(error)) throw error;
-        group.fresh ??= refresh(token, group);
+        group.fresh ??= refresh(token);
         const fresh = newest(await wait(group.fresh));
         if (fresh === token) throw error;
         return await send(fresh);
       } finally {
         group.members -= 1;
-        if (group.members === 0 && group.fresh === undefined) close(token, group);
+        if (group.members === 0 && group.fresh === undefined) groups.delete(token);
       }
     },
   };

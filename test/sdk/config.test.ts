@@ -42,6 +42,7 @@ describe("configuration", () => {
     ["a time-out of 0", { timeoutMs: 0 }, "timeoutMs must be"],
     ["a time-out that no timer can hold", { timeoutMs: 2 ** 31 }, "timeoutMs must be"],
     ["a fraction of a millisecond", { timeoutMs: 0.5 }, "timeoutMs must be"],
+    ["an onRefresh that is no function", { onRefresh: "hunter2" }, "onRefresh must be a function"],
     ["a fetch that is no function", { fetch: "hunter2" }, "fetch must be a function"],
   ])("refuses %s and does not repeat its value", (_name, change, expected) => {
     const message = refusal({ ...valid, ...change });

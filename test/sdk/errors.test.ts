@@ -3,14 +3,20 @@ import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { errorTable } from "../../src/contract/errors.ts";
 import { AuthErrorCode, CalimaticAuthError, HeadlessAuthClient } from "../../src/sdk/index.ts";
+import { operations } from "./operations.ts";
 import {
   type Answer,
   credentials,
+  emailVerified,
   json,
   lockoutStatus,
   mfaChallenge,
+  mfaConfirmed,
+  passwordPolicy,
   rejection,
   type StubGateway,
+  sessionList,
+  signupResult,
   startStubGateway,
   tokenSet,
 } from "./stub-gateway.ts";
@@ -124,6 +130,50 @@ describe("answers that are not the gateway's", () => {
     const verify = client.mfa.verify({ mfaToken: "mfa_t", code: "123456", method: "totp" });
     expect(await rejection(verify)).toMatchObject({ code: "UNKNOWN" });
     expect(await rejection(client.auth.refresh({ refreshToken: "r" }))).toMatchObject({ code: "UNKNOWN" });
+  });
+
+  // Each field that an application acts on, missing, null and of another type.
+  const required: Record<string, string[]> = {
+    "auth.signup": ["user", "emailVerificationRequired"],
+    "mfa.status": ["enabled", "methods", "backupCodesRemaining"],
+    "mfa.enroll": ["secret", "otpauthUri", "qrCode", "expiresIn"],
+    "mfa.confirmEnrollment": ["enabled", "backupCodes"],
+    "mfa.disable": ["enabled"],
+    "mfa.backupCodes.count": ["remaining", "total"],
+    "mfa.backupCodes.regenerate": ["backupCodes"],
+    "sessions.list": ["sessions"],
+    "sessions.revokeAll": ["revoked"],
+    "email.confirmVerification": ["userId", "email", "verified"],
+    "security.passwordPolicy": Object.keys(passwordPolicy),
+  };
+  const broken = operations.flatMap(({ name, call, answer }) =>
+    (required[name] ?? []).flatMap((field) =>
+      [undefined, null, { of: "another type" }, [7]].map((value) => ({
+        name,
+        call,
+        field,
+        value,
+        answer: { ...answer, [field]: value },
+      })),
+    ),
+  );
+  it.each(broken)("$name refuses an answer whose $field is $value", async ({ call, answer }) => {
+    gateway.answerWith(json(200, answer));
+    expect(await rejection(call(client))).toMatchObject({ status: 200, code: "UNKNOWN" });
+    expect(gateway.received).toHaveLength(1);
+  });
+
+  it.each([
+    ["a confirmed enrolment that is off", "mfa.confirmEnrollment", { ...mfaConfirmed, enabled: false }],
+    ["a second factor that is still on", "mfa.disable", { enabled: true }],
+    ["an address that is not verified", "email.confirmVerification", { ...emailVerified, verified: false }],
+    ["a session without an id", "sessions.list", { sessions: [{ ...sessionList.sessions[0], id: undefined }] }],
+    ["a session that is none", "sessions.list", { sessions: [null] }],
+    ["an account without an id", "auth.signup", { ...signupResult, user: { email: "jane@example.com" } }],
+  ])("%s is UNKNOWN", async (_name, name, answer) => {
+    const operation = operations.find((candidate) => candidate.name === name);
+    gateway.answerWith(json(200, answer));
+    expect(await rejection(operation?.call(client) ?? Promise.resolve())).toMatchObject({ code: "UNKNOWN" });
   });
 
   it("a lockout status without its numbers is UNKNOWN", async () => {

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CalimaticAuthError, HeadlessAuthClient, type RequestOptions } from "../../src/sdk/index.ts";
+import { accessToken, operations } from "./operations.ts";
 import {
   credentials,
   json,
   lockoutStatus,
-  mfaChallenge,
+  passwordPolicy,
   rejection,
   type StubGateway,
   startStubGateway,
@@ -19,62 +20,12 @@ beforeAll(async () => {
 });
 afterAll(async () => await gateway.close());
 
-const { userId } = tokenSet.user;
+const endUser = { ipAddress: "192.0.2.1", userAgent: "Agent/1.0" };
 
 describe("what goes over the wire", () => {
-  it.each([
-    {
-      method: "auth.login",
-      call: () => client.auth.login({ email: "jane@example.com", password: " p\u00e4ss " }),
-      request: ["POST", "/login", { email: "jane@example.com", password: " p\u00e4ss " }],
-      answer: tokenSet,
-      result: tokenSet,
-    },
-    {
-      method: "auth.login with a second factor",
-      call: () => client.auth.login({ email: "jane@example.com", password: "p" }),
-      request: ["POST", "/login", { email: "jane@example.com", password: "p" }],
-      answer: mfaChallenge,
-      result: mfaChallenge,
-    },
-    {
-      method: "auth.refresh",
-      call: () => client.auth.refresh({ refreshToken: "r" }),
-      request: ["POST", "/refresh", { refreshToken: "r" }],
-      answer: tokenSet,
-      result: tokenSet,
-    },
-    {
-      method: "auth.logout",
-      call: () => client.auth.logout({ refreshToken: "r" }),
-      request: ["POST", "/logout", { refreshToken: "r" }],
-      answer: {},
-      result: undefined,
-    },
-    {
-      method: "mfa.verify",
-      call: () => client.mfa.verify({ mfaToken: "mfa_t", code: "123456", method: "totp" }),
-      request: ["POST", "/mfa/verify", { mfaToken: "mfa_t", code: "123456", method: "totp" }],
-      answer: tokenSet,
-      result: tokenSet,
-    },
-    {
-      method: "security.lockoutStatus",
-      call: () => client.security.lockoutStatus({ userId: "a b&c=/../d" }),
-      request: ["GET", "/security/lockout-status?userId=a+b%26c%3D%2F..%2Fd", undefined],
-      answer: lockoutStatus,
-      result: lockoutStatus,
-    },
-    {
-      method: "security.unlock",
-      call: () => client.security.unlock({ userId }),
-      request: ["POST", "/security/unlock", { userId }],
-      answer: lockoutStatus,
-      result: lockoutStatus,
-    },
-  ])("$method", async ({ call, request: [method, path, body], answer, result }) => {
-    gateway.answerWith(json(200, answer));
-    expect(await call()).toEqual(result);
+  it.each(operations)("$name", async ({ call, method, path, body, bearer, status, answer, result }) => {
+    gateway.answerWith(json(status, answer));
+    expect(await call(client, { endUser })).toEqual(result);
     expect(gateway.received).toHaveLength(1);
     const [received] = gateway.received;
     expect(received?.method).toBe(method);
@@ -83,9 +34,44 @@ describe("what goes over the wire", () => {
       accept: "application/json",
       "x-client-id": credentials.clientId,
       "x-client-secret": credentials.clientSecret,
+      "x-end-user-ip": endUser.ipAddress,
+      "x-end-user-agent": endUser.userAgent,
     });
+    expect(received?.headers.authorization).toBe(bearer ? `Bearer ${accessToken}` : undefined);
     expect(received?.headers["content-type"]).toBe(body === undefined ? undefined : "application/json");
     expect(received?.body === "" ? undefined : JSON.parse(received?.body ?? "")).toEqual(body);
+  });
+
+  it("are all endpoints of the API, and no other", () => {
+    const endpoints = new Set(operations.map(({ method, path }) => `${method} ${path.replace(/\?.*/, "")}`));
+    expect(endpoints.size).toBe(21);
+  });
+
+  it("every method of the client is in the list", () => {
+    const methods = (value: object, prefix = ""): string[] =>
+      Object.entries(value).flatMap(([name, member]) =>
+        typeof member === "function" ? [prefix + name] : methods(member, `${prefix}${name}.`),
+      );
+    const listed = new Set(operations.map(({ name }) => name.split(" ")[0]));
+    expect(methods(client).sort()).toEqual([...listed].sort());
+  });
+
+  it("the password policy needs no argument", async () => {
+    gateway.answerWith(json(200, passwordPolicy));
+    expect(await client.security.passwordPolicy()).toEqual(passwordPolicy);
+  });
+
+  it("an id cannot add to a query", async () => {
+    gateway.answerWith(json(200, lockoutStatus));
+    await client.security.lockoutStatus({ userId: "a b&c=/../d" });
+    expect(gateway.received[0]?.url).toBe("/api/v1/auth/headless/security/lockout-status?userId=a+b%26c%3D%2F..%2Fd");
+  });
+
+  it("a password is sent as it is", async () => {
+    gateway.answerWith(json(200, tokenSet));
+    const password = " p\u00e4ss ";
+    await client.auth.login({ email: "jane@example.com", password });
+    expect(JSON.parse(gateway.received[0]?.body ?? "")).toMatchObject({ password });
   });
 
   it("sends only the documented fields of a request", async () => {
@@ -153,4 +139,47 @@ describe("the end user's address and browser", () => {
     expect(error).toMatchObject({ status: 0, code: "VALIDATION_ERROR", details: [{ path }] });
     expect(gateway.received).toHaveLength(0);
   });
+});
+
+// Threat: the session id comes from a form. An empty one would turn "end this session" into "end all sessions", and one with
+// a path in it would call another endpoint with the app's credentials.
+describe("a session's id", () => {
+  it.each(["", ".", "..", "../security/unlock", "a/b", "a?userId=b", "a#b", "%2e%2e", "a b", "\ud800", undefined, 7])(
+    "%j is refused before anything is sent",
+    async (sessionId) => {
+      gateway.answerWith(json(200, {}));
+      const call = client.sessions.revoke({ sessionId: sessionId as string, userId: "u" });
+      expect(await rejection(call)).toMatchObject({
+        status: 0,
+        code: "VALIDATION_ERROR",
+        details: [{ path: "sessionId" }],
+      });
+      expect(gateway.received).toHaveLength(0);
+    },
+  );
+});
+
+// Threat: the access token comes from a cookie. A line break in it would add headers to a request that carries the app's
+// credentials.
+describe("an access token", () => {
+  it.each(["", "a b", "token\r\nx-client-id: cca_other", "t\u00f6ken", undefined, null, ["token"]])(
+    "%j is refused before anything is sent or refreshed",
+    async (wrong) => {
+      let refreshes = 0;
+      const onRefresh = () => {
+        refreshes += 1;
+        return accessToken;
+      };
+      gateway.answerWith(json(200, {}));
+      for (const options of [{}, { onRefresh }]) {
+        const strict = new HeadlessAuthClient({ baseUrl: gateway.baseUrl, ...credentials, ...options });
+        expect(await rejection(strict.mfa.status({ accessToken: wrong as string }))).toMatchObject({
+          status: 0,
+          code: "VALIDATION_ERROR",
+          details: [{ path: "accessToken" }],
+        });
+      }
+      expect([gateway.received.length, refreshes]).toEqual([0, 0]);
+    },
+  );
 });

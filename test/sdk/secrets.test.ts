@@ -3,7 +3,16 @@
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HeadlessAuthClient } from "../../src/sdk/index.ts";
-import { type Answer, credentials, json, rejection, type StubGateway, startStubGateway } from "./stub-gateway.ts";
+import { accessToken, bearerOperations, operations, secrets } from "./operations.ts";
+import {
+  type Answer,
+  credentials,
+  invalidToken,
+  json,
+  rejection,
+  type StubGateway,
+  startStubGateway,
+} from "./stub-gateway.ts";
 
 let gateway: StubGateway;
 beforeAll(async () => {
@@ -18,11 +27,8 @@ function printed(value: unknown): string {
   return [String(value), `${JSON.stringify(value)}`, inspect(value), inspect(value, deep), ...error].join("\n");
 }
 
-const password = "correct horse battery staple";
-const mfaToken = "mfa_do-not-print";
-const code = "918273";
-const refreshToken = "refresh-do-not-print";
-const confidential = [credentials.clientSecret, password, mfaToken, code, refreshToken];
+const freshToken = "fresh-do-not-print";
+const confidential = [credentials.clientSecret, accessToken, freshToken, ...Object.values(secrets)];
 
 function expectNothingConfidential(text: string): void {
   for (const secret of confidential) expect(text).not.toContain(secret);
@@ -31,8 +37,8 @@ function expectNothingConfidential(text: string): void {
 describe("nothing confidential is printed of", () => {
   it("a client, its groups and their methods", () => {
     const client = new HeadlessAuthClient({ baseUrl: gateway.baseUrl, ...credentials });
-    for (const value of [client, client.auth, client.mfa, client.security, client.auth.login]) {
-      expectNothingConfidential(printed(value));
+    for (const group of [client, client.mfa, ...Object.values(client)]) {
+      for (const value of [group, ...Object.values(group)]) expectNothingConfidential(printed(value));
     }
     expect(JSON.parse(JSON.stringify(client))).toEqual({
       auth: {},
@@ -56,19 +62,32 @@ describe("nothing confidential is printed of", () => {
   it.each(failures)("%s", async (_name, answer) => {
     const client = new HeadlessAuthClient({ baseUrl: gateway.baseUrl, ...credentials, timeoutMs: 100 });
     gateway.answerWith(answer);
-    for (const call of [
-      () => client.auth.login({ email: "jane@example.com", password }),
-      () => client.auth.refresh({ refreshToken }),
-      () => client.mfa.verify({ mfaToken, code, method: "totp" }),
-    ]) {
-      expectNothingConfidential(printed(await rejection(call())));
-    }
+    // Those that say nothing on success take any object for one.
+    const calls = operations.filter(({ result }) => result !== undefined);
+    const errors = await Promise.all(calls.map(({ call }) => rejection(call(client))));
+    for (const error of errors) expectNothingConfidential(printed(error));
   });
 
   it("a refused header value", async () => {
     const client = new HeadlessAuthClient({ baseUrl: gateway.baseUrl, ...credentials });
+    const { password } = secrets;
     const endUser = { userAgent: `Agent\r\n${password}` };
     const call = client.auth.login({ email: "jane@example.com", password }, { endUser });
     expectNothingConfidential(printed(await rejection(call)));
+    expectNothingConfidential(printed(await rejection(client.mfa.status({ accessToken: `${accessToken}\n` }))));
+  });
+
+  const refreshes: [string, () => unknown][] = [
+    ["a refresh that does not help", () => freshToken],
+    ["a refresh that gives no token", () => ({ accessToken: freshToken })],
+    ["a refresh that gives no header value", () => `${freshToken}\r\n`],
+    ["a refresh that hangs", () => new Promise(() => {})],
+  ];
+  it.each(refreshes)("%s", async (_name, onRefresh) => {
+    const config = { baseUrl: gateway.baseUrl, ...credentials, timeoutMs: 500, onRefresh: onRefresh as () => string };
+    gateway.answerWith(invalidToken);
+    const client = new HeadlessAuthClient(config);
+    const errors = await Promise.all(bearerOperations.map(({ call }) => rejection(call(client))));
+    for (const value of [client, ...errors]) expectNothingConfidential(printed(value));
   });
 });

@@ -1,6 +1,21 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { LockoutStatus, MfaChallenge, TokenSet } from "../../src/contract/headless.ts";
+import type {
+  BackupCodeCount,
+  BackupCodes,
+  EmailVerified,
+  LockoutStatus,
+  MfaChallenge,
+  MfaDisabled,
+  MfaEnrollment,
+  MfaEnrollmentConfirmed,
+  MfaStatus,
+  PasswordPolicy,
+  SessionList,
+  SessionsRevoked,
+  SignupResult,
+  TokenSet,
+} from "../../src/contract/headless.ts";
 
 /** A request as it arrived. */
 export interface Received {
@@ -88,6 +103,72 @@ export const lockoutStatus: LockoutStatus = {
   maxAttempts: 5,
   lockoutDurationMinutes: 10,
 };
+
+const { userId, email, firstName, lastName } = tokenSet.user;
+const backupCodes = ["k7wq-2mzp-9xfd", "h4tc-8rvn-3bjs"];
+
+export const signupResult: SignupResult = {
+  user: { userId, email, firstName, lastName },
+  emailVerificationRequired: true,
+};
+
+export const mfaStatus: MfaStatus = { enabled: true, methods: ["totp", "backup_code"], backupCodesRemaining: 2 };
+
+export const mfaEnrollment: MfaEnrollment = {
+  secret: "JBSWY3DPEHPK3PXP",
+  otpauthUri: "otpauth://totp/Headgate:jane%40example.com?secret=JBSWY3DPEHPK3PXP&issuer=Headgate",
+  qrCode: "data:image/png;base64,iVBORw0KGgo=",
+  expiresIn: 600,
+};
+
+export const mfaConfirmed: MfaEnrollmentConfirmed = { enabled: true, backupCodes };
+
+export const mfaDisabled: MfaDisabled = { enabled: false };
+
+export const backupCodeCount: BackupCodeCount = { remaining: 2, total: 10 };
+
+export const newBackupCodes: BackupCodes = { backupCodes };
+
+export const sessionList: SessionList = {
+  sessions: [
+    {
+      id: "Zk3xT0mQ9aB7_-cD1eF2gH3i",
+      application: "Demo app",
+      ipAddress: "192.0.2.1",
+      userAgent: "Agent/1.0",
+      createdAt: "2026-03-25T02:15:00.000Z",
+      lastActiveAt: "2026-03-25T02:30:00.000Z",
+    },
+  ],
+};
+
+export const sessionsRevoked: SessionsRevoked = { revoked: 3 };
+
+export const emailVerified: EmailVerified = { userId, email, verified: true };
+
+export const passwordPolicy: PasswordPolicy = {
+  minLength: 12,
+  maxLength: 128,
+  minUppercase: 0,
+  minLowercase: 0,
+  minDigits: 1,
+  minSpecial: 0,
+  notEmail: true,
+  notUsername: true,
+  history: 3,
+  blocklist: false,
+};
+
+/** What the gateway answers to an access token that has ended. */
+export const invalidToken: Answer = json(401, { code: "INVALID_TOKEN", message: "INVALID_TOKEN.", requestId: "req_1" });
+
+/** Answers like a gateway at which the access tokens of the set are good. */
+export function bearerGateway(goodTokens: ReadonlySet<string>, answer: Answer): Answer {
+  return (response, request) => {
+    const token = request.headers.authorization?.replace(/^Bearer /, "") ?? "";
+    (goodTokens.has(token) ? answer : invalidToken)(response, request);
+  };
+}
 
 /** The error that a call rejects with; fails when it does not reject. */
 export async function rejection(call: Promise<unknown>): Promise<unknown> {
