@@ -11,6 +11,9 @@ import { type SigningKeys, signingAlgorithms } from "./signing-keys.ts";
 
 const clockToleranceSeconds = 10;
 
+/** Decoders also take blanks and line ends, which must not get into a header of our own request. */
+const compactJws = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
 /** Keycloak's default, and what a client can be set to have by RFC 9068, section 2.1. */
 const headerTypes: readonly unknown[] = ["JWT", "at+jwt"];
 
@@ -86,7 +89,7 @@ export function createAccessTokens(deps: {
 
   return {
     async verify(accessToken) {
-      if (accessToken.length > limits.tokenMaxLength) return undefined;
+      if (accessToken.length > limits.tokenMaxLength || !compactJws.test(accessToken)) return undefined;
       const verified = await checkSignature(accessToken);
       if (!verified || !headerTypes.includes(verified.protectedHeader.typ)) return undefined;
       const claims = readClaims(verified.payload);

@@ -123,7 +123,8 @@ export function createKeycloakHttp(deps: {
     } catch (cause) {
       if (cause instanceof errors.ResponseExceededMaxSizeError)
         throw new UpstreamUnavailable("Keycloak's answer is too large", "noVerdict", cause);
-      breaker.failed();
+      // A request that cannot even be written says nothing of Keycloak.
+      if (!(cause instanceof errors.InvalidArgumentError)) breaker.failed();
       if (signal.aborted)
         throw new UpstreamUnavailable("Keycloak did not answer in time", progress.sent ? "unknown" : "unsent", cause);
       throw progress.sent

@@ -109,6 +109,34 @@ describe("admin calls", () => {
     expect(upstream.seen).toHaveLength(1);
   });
 
+  // Threat: a password is set, or a user created, a second time behind the caller's back.
+  it("send a change once, whatever becomes of it, but for a token that Keycloak no longer takes", async () => {
+    const account = { email: "jane@example.com", password: "p", firstName: "Jane", lastName: "Doe" };
+    await provider.getUser(userId);
+    upstream.seen.length = 0;
+    upstream.behave = (_request, response) => response.destroy();
+    await expect(provider.createUser(account)).rejects.toMatchObject({ fate: "unknown" });
+    await expect(provider.setPassword(userId, "p")).rejects.toMatchObject({ fate: "unknown" });
+    expect(upstream.seen.map(({ method }) => method)).toEqual(["POST", "PUT"]);
+
+    upstream.seen.length = 0;
+    revoked.add("Bearer token-1");
+    upstream.behave = (request, response) =>
+      request.path.endsWith("/reset-password") && !revoked.has(request.headers.authorization ?? "")
+        ? response.writeHead(204).end()
+        : keycloak(request, response);
+    expect(await provider.setPassword(userId, "p")).toEqual({ kind: "done" });
+    expect(upstream.seen.map(({ method }) => method)).toEqual(["PUT", "POST", "PUT"]);
+  });
+
+  it("refuse a new user whose id is not told", async () => {
+    const account = { email: "jane@example.com", password: "p", firstName: "Jane", lastName: "Doe" };
+    for (const location of ["", "http://localhost/admin/realms/headgate/users/", "x/../clients"]) {
+      upstream.behave = answer((_request, response) => response.writeHead(201, { location }).end());
+      await expect(provider.createUser(account)).rejects.toMatchObject({ fate: "noVerdict" });
+    }
+  });
+
   it("take a missing role for a fault, not for a missing user", async () => {
     upstream.behave = answer(json(403, { error: "HTTP 403 Forbidden" }));
     await expect(provider.getUser(userId)).rejects.toMatchObject({ fate: "noVerdict" });

@@ -71,6 +71,7 @@ type Provider = ReturnType<typeof createProvider>;
 const calls: [string, (provider: Provider) => Promise<unknown>][] = [
   ["passwordGrant", (p) => p.passwordGrant({ client: app, email: "jane@example.com", password: "p", endUser })],
   ["totpGrant", (p) => p.totpGrant({ username: "jane@example.com", code: "123456", endUser })],
+  ["mintGrant", (p) => p.mintGrant({ username: "jane@example.com", endUser })],
   ["exchange", (p) => p.exchange({ client: app, subject: { accessToken: "a", sessionId }, endUser })],
   ["refresh", (p) => p.refresh({ client: app, refreshToken: "r", endUser })],
   ["checkClient", (p) => p.checkClient(app)],
@@ -79,10 +80,22 @@ const calls: [string, (provider: Provider) => Promise<unknown>][] = [
   ["findUserByEmail", (p) => p.findUserByEmail("jane@example.com")],
   ["getUser", (p) => p.getUser(userId)],
   ["clearFailures", (p) => p.clearFailures(userId)],
+  ["createUser", (p) => p.createUser({ email: "jane@example.com", password: "p", firstName: "J", lastName: "D" })],
+  ["markEmailVerified", (p) => p.markEmailVerified(userId, "jane@example.com")],
+  ["setPassword", (p) => p.setPassword(userId, "p")],
+  ["passwordPolicy", (p) => p.passwordPolicy()],
+  ["isEnabled", (p) => p.isEnabled(userId)],
+  ["listSessions", (p) => p.listSessions(userId)],
+  ["endAllSessions", (p) => p.endAllSessions(userId)],
+  ["hasTotp", (p) => p.hasTotp(userId)],
+  ["addTotp", (p) => p.addTotp(userId, "JBSWY3DPEHPK3PXP", "Phone")],
+  ["removeTotp", (p) => p.removeTotp(userId)],
+  ["readBackupCodes", (p) => p.readBackupCodes(userId)],
+  ["writeBackupCodes", (p) => p.writeBackupCodes(userId, { salt: "s", hashes: ["h"], total: 1 })],
   ["ping", (p) => p.ping()],
 ];
-const posts = calls.slice(0, 6);
-const grants = calls.slice(0, 4);
+const posts = calls.slice(0, 7);
+const grants = calls.slice(0, 5);
 const [passwordGrant] = grants.map(([, call]) => call) as [(typeof calls)[0][1]];
 
 const fault = (fate: string) => ({ name: "UpstreamUnavailable", fate });
@@ -218,7 +231,12 @@ describe("refusals", () => {
     await expect(passwordGrant(createProvider())).rejects.toMatchObject(fault("noVerdict"));
   });
 
-  it("takes a wrong secret of the gateway's own OTP client for a fault, not for a wrong code", async () => {
+  it("takes an administrator, whom the realm mints no session for, for a rejected user", async () => {
+    upstream.behave = json(401, { error: "not_mintable" });
+    expect(await createProvider().mintGrant({ username: "jane@example.com", endUser })).toEqual({ kind: "rejected" });
+  });
+
+  it("takes a wrong secret of the gateway's own OTP or mint client for a fault, not for a wrong code", async () => {
     upstream.behave = json(401, {
       error: "unauthorized_client",
       error_description: "Invalid client or Invalid client credentials",
@@ -226,6 +244,9 @@ describe("refusals", () => {
     await expect(
       createProvider().totpGrant({ username: "jane@example.com", code: "123456", endUser }),
     ).rejects.toMatchObject(fault("noVerdict"));
+    await expect(createProvider().mintGrant({ username: "jane@example.com", endUser })).rejects.toMatchObject(
+      fault("noVerdict"),
+    );
   });
 });
 

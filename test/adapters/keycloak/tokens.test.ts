@@ -12,6 +12,7 @@ import {
   joinNewOrganization,
   keycloakUrl,
   licensedApp,
+  mintClient,
   otpClient,
   realm,
   secondApp,
@@ -21,7 +22,14 @@ import {
 } from "../../support/keycloak.ts";
 import { createTestProvider } from "./provider.ts";
 
-const { provider, logged } = createTestProvider({ url: keycloakUrl, realm, issuer, adminClient, otpClient });
+const { provider, logged } = createTestProvider({
+  url: keycloakUrl,
+  realm,
+  issuer,
+  adminClient,
+  otpClient,
+  mintClient,
+});
 afterAll(() => provider.close());
 
 const endUser: EndUser = { ipAddress: "203.0.113.7", userAgent: "Mozilla/5.0 (test)" };
@@ -78,6 +86,7 @@ describe("passwordGrant", () => {
   it("gives a session's tokens for the app, with the user's claims", async () => {
     const user = await createUser({ licenses: [licensedApp.id] });
     const tokens = await tokensOf(user);
+    expect(await sessionsOf(user)).toMatchObject([{ id: tokens.sessionId }]);
     expect(tokens.user).toEqual({
       userId: user.userId,
       email: user.email,
@@ -307,6 +316,48 @@ describe("totpGrant and exchange", () => {
       cause: { message: "access_denied Client is not within the token audience" },
     });
     expect(await sessionsOf(user)).toMatchObject([{ id: subject.sessionId }]);
+  });
+});
+
+describe("mintGrant", () => {
+  const mint = (username: string) => provider.mintGrant({ username, endUser });
+
+  it("opens a session that can be exchanged for an app's tokens", async () => {
+    const user = await createUser({ totp: true });
+    const minted = await mint(user.email);
+    if (minted.kind !== "verified") throw new Error(`Expected a subject, got ${minted.kind}`);
+    const outcome = await provider.exchange({ client: demoApp, subject: minted.subject, endUser });
+    expect(outcome).toMatchObject({
+      kind: "tokens",
+      tokens: { sessionId: minted.subject.sessionId, user: { userId: user.userId, email: user.email } },
+    });
+    expect(await sessionsOf(user)).toMatchObject([{ id: minted.subject.sessionId, ipAddress: endUser.ipAddress }]);
+  });
+
+  // Threat: whoever holds the gateway's secrets mints an administrator's session and owns the realm.
+  it("rejects administrators, unknown and disabled users, and service accounts", async () => {
+    const administrator = await createUser();
+    const [{ id }] = await adminCall("GET", "/clients?clientId=realm-management");
+    const role = await adminCall("GET", `/clients/${id}/roles/view-users`);
+    await adminCall("POST", `/users/${administrator.userId}/role-mappings/clients/${id}`, [role]);
+    const disabled = await createUser({ enabled: false });
+    for (const username of [
+      administrator.email,
+      disabled.email,
+      `nobody-${randomUUID()}@example.com`,
+      `service-account-${adminClient.id}`,
+    ])
+      expect([username, await mint(username)]).toEqual([username, { kind: "rejected" }]);
+    expect(await sessionsOf(administrator)).toEqual([]);
+  });
+
+  it.each([
+    ["an unverified address", { emailVerified: false }],
+    ["a required action", { requiredActions: ["UPDATE_PASSWORD"] }],
+  ])("opens no session for a user with %s", async (_why, wanted) => {
+    const user = await createUser(wanted);
+    expect(await mint(user.email)).toEqual({ kind: "accountIncomplete" });
+    expect(await sessionsOf(user)).toEqual([]);
   });
 });
 
