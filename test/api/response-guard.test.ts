@@ -57,7 +57,7 @@ describe("an undeclared field", () => {
 });
 
 test.each([strict, strip])("an answer that breaks its schema is not sent in either mode: %#", async (gateway) => {
-  gateway.behaviour.status = async () => ({ ...unlocked, attemptsRemaining: -1 });
+  gateway.behaviour.lockoutStatus = async () => ({ ...unlocked, attemptsRemaining: -1 });
   expectError(await send(gateway, sampleOf("lockoutStatus")), "INTERNAL_ERROR");
   expect(gateway.rawLog()).toContain("the answer breaks its schema at attemptsRemaining");
 });

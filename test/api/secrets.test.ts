@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "vitest";
 import { AuthError } from "../../src/contract/errors.ts";
 import { StoreUnavailable, UpstreamUnavailable } from "../../src/domain/ports/faults.ts";
-import { base, client, type Gateway, samples, send, startGateway, tokens } from "./harness.ts";
+import { accessToken, base, client, type Gateway, samples, send, startGateway, tokens } from "./harness.ts";
 
 // Threat: passwords, codes, tokens and addresses of users end up in the log, through whatever path a request takes.
 const gateway: Gateway = await startGateway({ timeouts: { headersMs: 200, requestMs: 400 } });
@@ -16,13 +16,20 @@ const marked: Record<string, string> = {
   code: mark("code"),
   method: "totp",
   userId: mark("user-id"),
+  token: mark("mail-token"),
+  newPassword: mark("new-password"),
+  firstName: mark("first-name"),
+  lastName: mark("last-name"),
 };
-const markedHeaders = {
-  "x-client-secret": client.secret,
+const plainHeaders = {
   "x-end-user-agent": mark("agent"),
-  authorization: `Bearer ${mark("bearer")}`,
   cookie: `session=${mark("cookie")}`,
   "user-agent": mark("peer-agent"),
+};
+
+const markedHeadersOf = {
+  client: { ...plainHeaders, "x-client-secret": client.secret, authorization: `Bearer ${mark("bearer")}` },
+  bearer: { ...plainHeaders, authorization: `Bearer ${accessToken}` },
 };
 
 const faults: (() => unknown)[] = [
@@ -35,7 +42,7 @@ const faults: (() => unknown)[] = [
       "no answer",
       Object.assign(new Error("timed out"), { command: { args: Object.values(marked) } }),
     ),
-  () => Object.assign(new Error("surprise"), { request: marked, headers: markedHeaders }),
+  () => Object.assign(new Error("surprise"), { request: marked, headers: plainHeaders }),
   () => {
     try {
       return JSON.parse(mark("json-text"));
@@ -48,6 +55,7 @@ const faults: (() => unknown)[] = [
 
 test("a request of every kind leaves no marked secret in the log", async () => {
   for (const sample of samples) {
+    const markedHeaders: Record<string, string> = markedHeadersOf[sample.auth];
     const path = sample.path.replace(/userId=.*/, `userId=${mark("query-user")}`);
     const body = sample.body && Object.fromEntries(Object.keys(sample.body).map((key) => [key, marked[key]]));
     const good = { ...sample, path, ...(body === undefined ? {} : { body }) };
@@ -57,20 +65,14 @@ test("a request of every kind leaves no marked secret in the log", async () => {
       const fail = async () => {
         throw fault();
       };
-      Object.assign(gateway.behaviour, {
-        login: fail,
-        verify: fail,
-        refresh: fail,
-        logout: fail,
-        status: fail,
-        unlock: fail,
-      });
+      Object.assign(gateway.behaviour, { [sample.operationId]: fail });
       await send(gateway, good, { headers: markedHeaders });
     }
     await send(gateway, good, {
       headers: { ...markedHeaders, "x-client-id": mark("id"), "x-client-secret": mark("secret") },
     });
     await send(gateway, good, { headers: { ...markedHeaders, "x-end-user-ip": mark("ip") } });
+    await send(gateway, good, { headers: { ...markedHeaders, authorization: `Bearer ${mark("wrong-bearer")}` } });
     await send(gateway, good, {
       headers: { ...markedHeaders, "x-request-id": `${mark("request-id")} ${mark("forged")}` },
     });
@@ -94,6 +96,9 @@ test("a request of every kind leaves no marked secret in the log", async () => {
   expect(gateway.logLines().length).toBeGreaterThan(samples.length * 12);
   expect(log).not.toContain("marker-");
   expect(log).not.toContain(client.secret);
+  expect(log).not.toContain(accessToken);
+  // What enrolment has shown once.
+  for (const secret of ["JBSWY3DPEHPK3PXP", "otpauth:", "data:image", "code-1"]) expect(log).not.toContain(secret);
   for (const token of [tokens.accessToken, tokens.refreshToken, tokens.idToken]) expect(log).not.toContain(token);
   expect(log).not.toContain("jane@example.com");
 });

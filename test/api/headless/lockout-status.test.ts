@@ -1,6 +1,7 @@
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { expectError, issue, testEveryOperation } from "../common-suite.ts";
-import { base, client, sampleOf, send, startGateway, unlocked } from "../harness.ts";
+import { testEveryOperation } from "../common-suite.ts";
+import { sampleOf, send, startGateway, unlocked } from "../harness.ts";
+import { testUserIdQuery } from "../user-id-query.ts";
 
 const sample = sampleOf("lockoutStatus");
 const gateway = await startGateway();
@@ -8,21 +9,11 @@ const defaults = { ...gateway.behaviour };
 beforeEach(() => void Object.assign(gateway.behaviour, defaults));
 afterAll(() => gateway.stop());
 
-testEveryOperation(
-  () => gateway,
-  sample,
-  [{ code: "USER_NOT_FOUND" }],
-  (thrown) => {
-    gateway.behaviour.status = async () => {
-      throw thrown;
-    };
-  },
-);
-
-const get = (query: string) => send(gateway, { method: "GET", path: `${base}/security/lockout-status${query}` });
+testEveryOperation(() => gateway, sample, [{ code: "USER_NOT_FOUND" }]);
+testUserIdQuery(() => gateway, sample);
 
 test("shows a lock", async () => {
-  gateway.behaviour.status = async () => ({
+  gateway.behaviour.lockoutStatus = async () => ({
     ...unlocked,
     locked: true,
     lockedUntil: Date.UTC(2026, 2, 25, 2, 39),
@@ -39,33 +30,6 @@ test("shows a lock", async () => {
     maxAttempts: 5,
     lockoutDurationMinutes: 2,
   });
-});
-
-test("charges the limits before the look-up", async () => {
-  gateway.events.splice(0);
-  await send(gateway, sample);
-  expect(gateway.events).toEqual(["client", `limits ${client.id} 127.0.0.1`, "charged rest", "lockoutStatus"]);
-});
-
-test.each(["not-a-uuid", "../../etc/passwd", "a%00b", ""])(
-  "hands '%s' to the service: it knows no such user",
-  async (id) => {
-    await get(`?userId=${id}`);
-    expect(gateway.lastRequest()).toEqual({ userId: decodeURIComponent(id) });
-  },
-);
-
-test.each(["", "?", "?user=1", "?userid=1", "?__proto__=1&constructor=2"])("'%s' has no userId", async (query) => {
-  expectError(await get(query), "VALIDATION_ERROR", issue("userId", "is required"));
-});
-
-test.each(["?userId=a&userId=b", "?userId=a&userId=", "?userId=a&%75serId=b"])("'%s' has two", async (query) => {
-  expectError(await get(query), "VALIDATION_ERROR", issue("userId", "must be a string"));
-});
-
-test("limits come before the query's check", async () => {
-  gateway.behaviour.limitsExhausted = true;
-  expectError(await get(""), "RATE_LIMITED", { details: { retryAfterSeconds: 7 } });
 });
 
 test("HEAD answers like GET, without a body", async () => {

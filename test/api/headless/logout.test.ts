@@ -8,16 +8,7 @@ const defaults = { ...gateway.behaviour };
 beforeEach(() => void Object.assign(gateway.behaviour, defaults));
 afterAll(() => gateway.stop());
 
-testEveryOperation(
-  () => gateway,
-  sample,
-  [{ code: "TOKEN_EXPIRED" }],
-  (thrown) => {
-    gateway.behaviour.logout = async () => {
-      throw thrown;
-    };
-  },
-);
+testEveryOperation(() => gateway, sample, [{ code: "TOKEN_EXPIRED" }]);
 
 test("charges the limits before the session is ended", async () => {
   gateway.events.splice(0);

@@ -1,0 +1,30 @@
+import { afterAll, beforeEach, expect, test } from "vitest";
+import { expectError, issue, testEveryOperation } from "../common-suite.ts";
+import { sampleOf, send, startGateway, userId } from "../harness.ts";
+
+const sample = sampleOf("mfaEnrollConfirm");
+const gateway = await startGateway();
+const defaults = { ...gateway.behaviour };
+beforeEach(() => void Object.assign(gateway.behaviour, defaults));
+afterAll(() => gateway.stop());
+
+testEveryOperation(() => gateway, sample, [
+  { code: "INVALID_TOKEN" },
+  { code: "MFA_INVALID_CODE" },
+  { code: "MFA_ALREADY_ENROLLED" },
+  { code: "MFA_NOT_ENROLLED" },
+]);
+
+test("hands the service the token's user and the code", async () => {
+  await send(gateway, sample, { body: { code: " 123 456 ", userId: "somebody-else" } });
+  expect(gateway.lastRequest()).toEqual({
+    bearer: expect.objectContaining({ claims: expect.objectContaining({ userId }) }),
+    code: "123 456",
+    signal: expect.any(AbortSignal),
+  });
+});
+
+test.each(["", " ", "1".repeat(65)])("the code's length is bounded: %#", async (code) => {
+  const answer = await send(gateway, sample, { body: { code } });
+  expectError(answer, "VALIDATION_ERROR", issue("code", "must be 1 to 64 characters long"));
+});
