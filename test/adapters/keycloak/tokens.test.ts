@@ -327,10 +327,12 @@ describe("mintGrant", () => {
     const minted = await mint(user.email);
     if (minted.kind !== "verified") throw new Error(`Expected a subject, got ${minted.kind}`);
     const outcome = await provider.exchange({ client: demoApp, subject: minted.subject, endUser });
-    expect(outcome).toMatchObject({
-      kind: "tokens",
-      tokens: { sessionId: minted.subject.sessionId, user: { userId: user.userId, email: user.email } },
+    if (outcome.kind !== "tokens") throw new Error(`Expected tokens, got ${outcome.kind}`);
+    expect(outcome.tokens).toMatchObject({
+      sessionId: minted.subject.sessionId,
+      user: { userId: user.userId, email: user.email },
     });
+    expect(claimsOf(outcome.tokens.accessToken)).toMatchObject({ azp: demoApp.id, amr: ["pwd", "mfa"] });
     expect(await sessionsOf(user)).toMatchObject([{ id: minted.subject.sessionId, ipAddress: endUser.ipAddress }]);
   });
 
