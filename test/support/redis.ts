@@ -113,11 +113,21 @@ export async function until(condition: () => Promise<boolean>, timeoutMs = start
   }
 }
 
+/** Whether a call succeeds. */
+export const succeeds = (call: Promise<unknown>): Promise<boolean> =>
+  call.then(
+    () => true,
+    () => false,
+  );
+
 async function answers(port: number): Promise<void> {
   const client = new Redis(port, { retryStrategy: () => 20, maxRetriesPerRequest: null });
   client.on("error", () => undefined);
   try {
     await client.ping();
+  } catch (error) {
+    // A server that wants a password answers too.
+    if (!(error instanceof Error && error.message.startsWith("NOAUTH"))) throw error;
   } finally {
     client.disconnect();
   }

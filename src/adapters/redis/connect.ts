@@ -79,11 +79,14 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
     call,
     run: (script, scriptKeys, args) =>
       call(async (to) => {
+        const operands = [...scriptKeys, ...args.map(String)];
+        const sendWhole = () => to.eval(script.source, scriptKeys.length, ...operands);
+        if (script.whole) return sendWhole();
         try {
-          return await to.evalsha(script.sha1, scriptKeys.length, ...scriptKeys, ...args.map(String));
+          return await to.evalsha(script.sha1, scriptKeys.length, ...operands);
         } catch (error) {
           if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-          return to.eval(script.source, scriptKeys.length, ...scriptKeys, ...args.map(String));
+          return sendWhole();
         }
       }),
     async ping() {

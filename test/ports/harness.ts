@@ -1,0 +1,92 @@
+import { Cluster, Redis } from "ioredis";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import {
+  createRedisAdmission,
+  type RedisAdmission,
+  type RedisAdmissionDeps,
+} from "../../src/adapters/redis/admission.ts";
+import { connectRedis, type RedisConnection } from "../../src/adapters/redis/connect.ts";
+import { keys } from "../../src/adapters/redis/keys.ts";
+import { systemRandom } from "../../src/adapters/system.ts";
+import type { AttemptBudget, Bucket } from "../../src/domain/ports/admission.ts";
+import { succeeds, until } from "../support/redis.ts";
+import { readNodes, type StoredKey } from "../support/redis-dump.ts";
+import type { Engine, StartEngine } from "./engines.ts";
+
+/** A gateway instance as far as the store is concerned: its own connections, its own waiters. */
+export interface Instance {
+  readonly connection: RedisConnection;
+  readonly admission: RedisAdmission;
+}
+
+export type InstanceOptions = Omit<RedisAdmissionDeps, "connection" | "random">;
+
+/** The store under test and what the suites do with it. */
+export interface Harness {
+  /** A new instance, closed after the test. */
+  instance(options?: InstanceOptions): Promise<Instance>;
+  /** Everything in the store. */
+  stored(): Promise<StoredKey[]>;
+  /** Resolves when so many entries wait for the account's gate. */
+  untilWaiting(account: string, count: number): Promise<void>;
+  /** Clients of the store's nodes, for a look behind the adapter. */
+  nodes(): readonly Redis[];
+}
+
+/** A name that no other test uses, of the form of a keyed hash. */
+export const freshName = () => systemRandom.token(16);
+
+export const passwordBudget: AttemptBudget = { counter: "password", maxAttempts: 5, lockSeconds: 600 };
+export const mfaBudget: AttemptBudget = { counter: "mfa", maxAttempts: 3, lockSeconds: 600 };
+
+/** A bucket that does not refill during a test. */
+export const slowBucket = (policy: string, limit: number, subject = freshName()): Bucket => ({
+  policy,
+  subject,
+  limit,
+  windowSeconds: 36_000,
+});
+
+/** Starts the engine for the tests of the calling `describe`. */
+export function useEngine(start: StartEngine): Harness {
+  let engine: Engine;
+  let raw: Redis | Cluster;
+  const open: Instance[] = [];
+
+  beforeAll(async () => {
+    engine = await start();
+    const nodes = engine.ports.map((port) => ({ host: "127.0.0.1", port }));
+    raw = nodes.length > 1 ? new Cluster(nodes) : new Redis(engine.ports[0] as number);
+  });
+  afterEach(async () => {
+    await Promise.all(
+      open.splice(0).map(async ({ admission, connection }) => {
+        await admission.close();
+        await connection.close();
+      }),
+    );
+  });
+  afterAll(async () => {
+    raw?.disconnect();
+    await engine?.stop();
+  });
+
+  return {
+    async instance(options = {}) {
+      const connection = connectRedis({ url: engine.url });
+      const admission = createRedisAdmission({ connection, random: systemRandom, ...options });
+      open.push({ connection, admission });
+      await until(() => succeeds(connection.ping()));
+      return { connection, admission };
+    },
+    stored: () => readNodes(engine.ports),
+    untilWaiting: (account, count) => until(async () => (await raw.llen(keys.account(account).queue)) === count),
+    nodes: () => (raw instanceof Cluster ? raw.nodes("master") : [raw]),
+  };
+}
+
+/** The entry's ticket. @throws Error when it was refused */
+export function ticketOf(entry: Awaited<ReturnType<RedisAdmission["enterAccount"]>>) {
+  if (entry.kind !== "admitted") throw new Error(`Refused: ${entry.kind}`);
+  return entry.ticket;
+}
