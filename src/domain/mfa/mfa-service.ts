@@ -81,7 +81,10 @@ export function createMfaService(deps: {
     );
     switch (outcome.kind) {
       case "verified":
-        return exchange(outcome.subject, request);
+        if (outcome.subject.userId === challenge.userId) return exchange(outcome.subject, request);
+        // The name that the challenge holds belongs to somebody else by now, whose factor proves nothing here.
+        await identityProvider.endSession(outcome.subject.sessionId);
+        return refuse(new AuthError("MFA_CHALLENGE_EXPIRED"));
       case "rejected":
         return wrongCode;
       case "disabled":
