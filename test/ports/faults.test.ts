@@ -1,3 +1,4 @@
+import { Redis } from "ioredis";
 import { afterEach, describe, expect, test } from "vitest";
 import { createRedisAdmission, type RedisAdmissionDeps } from "../../src/adapters/redis/admission.ts";
 import { createRedisChallengeStore } from "../../src/adapters/redis/challenge-store.ts";
@@ -185,6 +186,34 @@ describe("a cluster", () => {
     await expect(one.connection.ping()).rejects.toBeInstanceOf(StoreUnavailable);
     lost?.process.kill("SIGCONT");
     await until(async () => (await Promise.all([1, 2, 3, 4, 5, 6].map(one.answers))).every(Boolean));
+  });
+
+  test("that has moved a slot is followed; one that serves no slot for a name is an error until it does", async () => {
+    const cluster = await startRedisCluster();
+    cleanUp.push(cluster.stop);
+    const one = open(cluster.url);
+    await until(one.answers);
+    const clients = cluster.nodes.map(({ port }) => new Redis(port));
+    cleanUp.push(async () => {
+      for (const client of clients) client.disconnect();
+    });
+    const everywhere = (...args: [string, ...(string | number)[]]) =>
+      Promise.all(clients.map((client) => client.call("CLUSTER", ...args)));
+    const account = freshName();
+    const slot = Number(await clients[0]?.cluster("KEYSLOT", keys.account(account).state));
+    const owner = Math.floor((slot * 3) / 16_384);
+    const target = await clients[(owner + 1) % 3]?.cluster("MYID");
+    await everywhere("SETSLOT", slot, "NODE", String(target));
+    const ticket = ticketOf(await one.admission.enterAccount({ account, attempt: passwordBudget }, []));
+    expect(await one.admission.settleAccount(ticket, "failed", passwordBudget)).toMatchObject({ locked: false });
+    expect(await one.admission.lockoutState(account)).toMatchObject({ passwordAttempts: 1 });
+
+    await everywhere("DELSLOTS", slot);
+    await until(async () => !(await one.answers()));
+    await expect(one.admission.lockoutState(account)).rejects.toThrow("The store");
+    await clients[(owner + 1) % 3]?.cluster("ADDSLOTS", slot);
+    await until(one.answers);
+    await until(() => succeeds(one.admission.lockoutState(account)));
   });
 
   test("whose nodes are all gone fails at once, and the gateway can still be closed", async () => {

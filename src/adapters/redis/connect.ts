@@ -142,10 +142,13 @@ function connectCluster(address: RedisAddress, shared: SharedOptions): Cluster {
     ...(address.tls ? { dnsLookup: (host: string, callback: LookupCallback) => callback(null, host) } : {}),
   } satisfies ClusterOptions;
   const cluster = new Cluster([...address.nodes], options);
-  // Connect to each node as soon as it is known, not at its first command.
-  cluster.on("+node", (node: Redis) => {
-    if (node.status === "wait") node.connect().catch(() => undefined);
-  });
+  // Connect to each node before its first command, which would find it connecting and fail. Not before the cluster's own
+  // check of its first node, for the same reason.
+  const warmUp = (node: Redis) => {
+    if (cluster.status === "ready" && node.status === "wait") node.connect().catch(() => undefined);
+  };
+  cluster.on("+node", warmUp);
+  cluster.on("ready", () => cluster.nodes().forEach(warmUp));
   return cluster;
 }
 
