@@ -121,7 +121,7 @@ function composeApp(config: Config, apps: Apps, log: Logger, { store, keycloak, 
  * most calls that are made under one, each up to its time-out.
  */
 function leaseMs(config: Config): number {
-  const callsUnderTheGate = 4;
+  const callsUnderTheGate = 6;
   return callsUnderTheGate * config.HEADGATE_KEYCLOAK_TIMEOUT_MS + 2_000;
 }
 

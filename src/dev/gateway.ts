@@ -47,10 +47,15 @@ export async function startGateway(
     name: "Gateway",
     command: process.execPath,
     args: [join(root, "src", "main.ts"), "start"],
-    env: { ...env, ...settings },
+    env: { ...withoutSettings(env), ...settings },
     cwd: root,
   });
   const url = `http://localhost:${settings["HEADGATE_PORT"]}`;
   await waitFor(child, START_TIMEOUT_MS, async () => (await statusOf(`${url}/readyz`)) === 200);
   return { url, child, stop: () => child.stop(STOP_GRACE_MS) };
+}
+
+// The gateway refuses HEADGATE_ variables that it does not know; those that it shall have are in the settings.
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("HEADGATE_")));
 }

@@ -51,7 +51,7 @@ export function createRequestLimiter(deps: {
       return {
         take,
         report,
-        account: (account) => ({ policy: "account", subject: account, ...policies.account }),
+        account: (account) => ({ policy: "account", subject: account, ...policies.account, afterLock: true }),
         get states() {
           return states;
         },

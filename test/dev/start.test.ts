@@ -29,10 +29,17 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
+/** The environment of a developer's shell, which knows nothing of the tests. */
+function developerEnv(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(HEADGATE_TEST_|VITEST|NODE_ENV$)/.test(name)),
+  );
+}
+
 /** What `npm run dev -- …` runs, with a folder of its own. */
 function start(...args: string[]): Dev {
   const command = [join(root, "bin", "run.mjs"), "src/dev/main.ts", "--state-dir", join(dir, "state"), ...args];
-  const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, command, { env: developerEnv(), stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (part) => (text += part));
   const ended = once(child, "close").then(([code]: (number | null)[]) => code ?? null);
@@ -130,7 +137,7 @@ describe("npm run dev", () => {
     const state = await ready(dev);
     const secondPort = await freePort();
     const command = `set -a; . '${join(dir, "state", "dev.env")}'; HEADGATE_PORT=${secondPort} exec "$0" bin/headgate.mjs start`;
-    const second = spawn("sh", ["-c", command, process.execPath], { cwd: root, stdio: "ignore" });
+    const second = spawn("sh", ["-c", command, process.execPath], { cwd: root, env: developerEnv(), stdio: "ignore" });
     const secondUrl = `http://localhost:${secondPort}`;
     try {
       await vi.waitFor(async () => expect((await fetch(`${secondUrl}/readyz`)).status).toBe(200), { timeout: 30_000 });

@@ -73,7 +73,8 @@ export async function startRedisCluster(): Promise<TestRedisCluster> {
   try {
     for (let count = 0; count < 3; count++) {
       const port = await freePort(busOffset);
-      nodes.push(await startRedis({ port, args: ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"] }));
+      const settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+      nodes.push(await startRedis({ port, args: [...settings, "--cluster-announce-ip", "127.0.0.1"] }));
     }
     for (const { port } of nodes) clients.push(new Redis(port));
     await Promise.all(

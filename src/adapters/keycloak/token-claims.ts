@@ -65,7 +65,9 @@ export async function toIssuedTokens(answer: TokenAnswer, organizationName: Orga
 
 /** The proof of a factor, with the session that it opened. */
 export function toSubjectToken(answer: TokenAnswer): SubjectToken {
-  return { accessToken: answer.access_token, sessionId: sessionOf(answer) };
+  const userId = text((answer.claims() as Claims | undefined)?.["sub"]);
+  if (userId === "") throw incomplete("user id");
+  return { accessToken: answer.access_token, sessionId: sessionOf(answer), userId };
 }
 
 /** The session that tokens belong to. */

@@ -79,11 +79,14 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
     call,
     run: (script, scriptKeys, args) =>
       call(async (to) => {
+        const operands = [...scriptKeys, ...args.map(String)];
+        const sendWhole = () => to.eval(script.source, scriptKeys.length, ...operands);
+        if (script.whole) return sendWhole();
         try {
-          return await to.evalsha(script.sha1, scriptKeys.length, ...scriptKeys, ...args.map(String));
+          return await to.evalsha(script.sha1, scriptKeys.length, ...operands);
         } catch (error) {
           if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-          return to.eval(script.source, scriptKeys.length, ...scriptKeys, ...args.map(String));
+          return sendWhole();
         }
       }),
     async ping() {
@@ -139,10 +142,13 @@ function connectCluster(address: RedisAddress, shared: SharedOptions): Cluster {
     ...(address.tls ? { dnsLookup: (host: string, callback: LookupCallback) => callback(null, host) } : {}),
   } satisfies ClusterOptions;
   const cluster = new Cluster([...address.nodes], options);
-  // Connect to each node as soon as it is known, not at its first command.
-  cluster.on("+node", (node: Redis) => {
-    if (node.status === "wait") node.connect().catch(() => undefined);
-  });
+  // Connect to each node before its first command, which would find it connecting and fail. Not before the cluster's own
+  // check of its first node, for the same reason.
+  const warmUp = (node: Redis) => {
+    if (cluster.status === "ready" && node.status === "wait") node.connect().catch(() => undefined);
+  };
+  cluster.on("+node", warmUp);
+  cluster.on("ready", () => cluster.nodes().forEach(warmUp));
   return cluster;
 }
 

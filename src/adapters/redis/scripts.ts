@@ -5,6 +5,8 @@ import { readFileSync } from "node:fs";
 export interface Script {
   readonly source: string;
   readonly sha1: string;
+  /** Sent as source each time, for a script that must do its work also when no answer comes in time. */
+  readonly whole: boolean;
 }
 
 /** Reads the named files of `scripts/` as one script; the later ones use what the earlier ones define. */
@@ -12,7 +14,7 @@ function load(...names: readonly string[]): Script {
   const source = names
     .map((name) => readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8"))
     .join("\n");
-  return { source, sha1: createHash("sha1").update(source).digest("hex") };
+  return { source, sha1: createHash("sha1").update(source).digest("hex"), whole: false };
 }
 
 /** The scripts of admission. Each decides in one step on the store's clock. */
@@ -24,7 +26,7 @@ export function loadAdmissionScripts() {
     enterFlight: load("clock", "buckets", "gate", "enter-flight"),
     settleAccount: load("clock", "gate", "settle-account"),
     settleFlight: load("clock", "gate", "settle-flight"),
-    leave: load("clock", "gate", "leave"),
+    leave: { ...load("clock", "gate", "leave"), whole: true },
     poll: load("clock", "gate", "poll"),
     lockoutState: load("clock", "gate", "lockout-state"),
     unlock: load("clock", "gate", "unlock"),

@@ -34,7 +34,7 @@ const secretMaxLength = 512;
 
 interface Remembered {
   readonly good: boolean;
-  readonly until: number;
+  readonly checkedAt: number;
 }
 
 /**
@@ -58,7 +58,13 @@ export function createClientAuthenticator(deps: {
   function remember(name: string, good: boolean): void {
     remembered.delete(name);
     if (remembered.size >= rememberedMax) remembered.delete(oldestToDrop());
-    remembered.set(name, { good, until: clock.now() + (good ? goodForMs : badForMs) });
+    remembered.set(name, { good, checkedAt: clock.now() });
+  }
+
+  /** An answer from the future is none: the clock was set back since. */
+  function isFresh({ good, checkedAt }: Remembered): boolean {
+    const age = clock.now() - checkedAt;
+    return age >= 0 && age < (good ? goodForMs : badForMs);
   }
 
   /** Wrong secrets make room for each other before a right one goes. */
@@ -72,21 +78,25 @@ export function createClientAuthenticator(deps: {
     const former = allowances.get(clientId) ?? { tokens: newSecretsBurst, at: now };
     const refill = (Math.max(0, now - former.at) / 1000) * newSecretsPerSecond;
     const tokens = Math.min(newSecretsBurst, former.tokens + refill);
+    allowances.set(clientId, { tokens: tokens < 1 ? tokens : tokens - 1, at: now });
     if (tokens < 1) throw new AuthError("RATE_LIMITED", { retryAfterSeconds: 1 });
-    allowances.set(clientId, { tokens: tokens - 1, at: now });
   }
 
   function check(name: string, credentials: ClientCredentials, seenGood: boolean): Promise<boolean> {
     const running = inFlight.get(name);
     if (running !== undefined) return running;
     if (!seenGood) takeAllowance(credentials.id);
+    // What is forgotten during its check is no longer in flight: the answer may be older than the refusal.
+    const isCurrent = () => inFlight.get(name) === started;
     const started = identityProvider
       .checkClient(credentials)
       .then((good) => {
-        remember(name, good);
+        if (isCurrent()) remember(name, good);
         return good;
       })
-      .finally(() => inFlight.delete(name));
+      .finally(() => {
+        if (isCurrent()) inFlight.delete(name);
+      });
     inFlight.set(name, started);
     return started;
   }
@@ -99,13 +109,15 @@ export function createClientAuthenticator(deps: {
       const credentials = { id, secret };
       const name = nameOf(credentials);
       const known = remembered.get(name);
-      const fresh = known !== undefined && known.until > clock.now();
+      const fresh = known !== undefined && isFresh(known);
       const good = fresh ? known.good : await check(name, credentials, known?.good === true);
       if (!good) throw new AuthError("INVALID_CLIENT");
       return { app, credentials };
     },
     forget(credentials) {
-      remembered.delete(nameOf(credentials));
+      const name = nameOf(credentials);
+      remembered.delete(name);
+      inFlight.delete(name);
     },
   };
 }

@@ -7,6 +7,15 @@ import type { RequestLimits } from "../ports/request-limits.ts";
 /** How long to wait before a refused grant is repeated, in milliseconds. */
 const repetitionDelayMs = 100;
 
+/**
+ * The fault of a repetition. Its first grant was answered: credentials reached the identity provider and were refused, so
+ * whatever kept the second answer away, this is not an attempt that revealed nothing.
+ */
+function repetitionFault(fault: unknown): unknown {
+  if (!(fault instanceof UpstreamUnavailable)) return fault;
+  return new UpstreamUnavailable("The repetition of a refused grant got no verdict", "unknown", fault);
+}
+
 /** What one attempt came to. */
 export interface AttemptVerdict<T> {
   readonly result: AttemptResult;
@@ -91,7 +100,9 @@ export function createAttemptRunner(deps: { readonly admission: Admission; reado
             const first = await call();
             if (first.kind !== "rejected" || !entry.followsAnother) return first;
             await clock.sleep(repetitionDelayMs);
-            return call();
+            return call().catch((fault: unknown) => {
+              throw repetitionFault(fault);
+            });
           },
         });
       } catch (error) {

@@ -46,7 +46,11 @@ export interface LoginService {
   login(request: LoginRequest): Promise<LoginOutcome>;
 }
 
-type Answer = LoginOutcome | { readonly kind: "refused"; readonly error: AuthError };
+interface Answer {
+  readonly outcome: LoginOutcome | AuthError;
+  /** The user whose right password was left at the second factor, whether a challenge was given out or not. */
+  readonly unfinishedBy?: string;
+}
 
 /**
  * Keycloak counts the right password of a user with a second factor as a failure until the factor is shown. Its count is
@@ -59,10 +63,7 @@ function methodsOf({ backupCodes }: UserRecord): readonly MfaMethod[] {
   return backupCodes !== undefined && backupCodes.hashes.length > 0 ? ["totp", "backup_code"] : ["totp"];
 }
 
-const refuse = (error: AuthError): AttemptVerdict<Answer> => ({
-  result: "returned",
-  value: { kind: "refused", error },
-});
+const refuse = (error: AuthError): AttemptVerdict<Answer> => ({ result: "returned", value: { outcome: error } });
 
 export function createLoginService(deps: {
   readonly attempts: AttemptRunner;
@@ -85,7 +86,7 @@ export function createLoginService(deps: {
     };
     if (isLicensed(client.app, tokens.user.licenses)) {
       const note = () => noteUserAgent(notes, tokens, endUser);
-      return { result: "complete", value: { kind: "tokens", tokens }, alongside: note, undo };
+      return { result: "complete", value: { outcome: { kind: "tokens", tokens } }, alongside: note, undo };
     }
     await undo();
     return refuse(new AuthError("APP_NOT_LICENSED"));
@@ -99,32 +100,34 @@ export function createLoginService(deps: {
     const user = await identityProvider.findUserByEmail(email);
     // Gone between the two calls.
     if (user === undefined) return refuse(new AuthError("INVALID_CREDENTIALS"));
-    const refusal = refusedUserError(user);
-    if (refusal !== undefined) return refuse(refusal);
-    if (!isLicensed(client.app, user.licenses)) return refuse(new AuthError("APP_NOT_LICENSED"));
+    const { userId, firstName } = user;
+    const licenceError = isLicensed(client.app, user.licenses) ? undefined : new AuthError("APP_NOT_LICENSED");
+    const refusal = refusedUserError(user) ?? licenceError;
+    if (refusal !== undefined) return { result: "returned", value: { outcome: refusal, unfinishedBy: userId } };
     const { mfaToken, expiresInSeconds, methods, store } = challenges.open({
       clientId: client.app.id,
-      userId: user.userId,
+      userId,
       username: user.username,
       account,
       methods: methodsOf(user),
       createdAt,
     });
-    const { userId, firstName } = user;
+    const shown = { userId, email: user.email, firstName };
     return {
       result: "returned",
       value: {
-        kind: "mfaRequired",
-        mfaToken,
-        expiresInSeconds,
-        methods,
-        user: { userId, email: user.email, firstName },
+        outcome: { kind: "mfaRequired", mfaToken, expiresInSeconds, methods, user: shown },
+        unfinishedBy: userId,
       },
       alongside: store,
     };
   }
 
-  async function attempt(request: LoginRequest, account: string, context: AttemptContext) {
+  async function attempt(
+    request: LoginRequest,
+    account: string,
+    context: AttemptContext,
+  ): Promise<AttemptVerdict<Answer>> {
     const { client, email, password, endUser } = request;
     const outcome = await context.grant(() =>
       identityProvider.passwordGrant({ client: client.credentials, email, password, endUser }),
@@ -139,17 +142,12 @@ export function createLoginService(deps: {
       case "rejected":
       // A disabled account answers, and is counted, like a wrong password: its password must not be found out.
       case "disabled":
-        return failed;
+        return { result: "failed", value: { outcome: new AuthError("INVALID_CREDENTIALS") } };
       case "clientRejected":
         clients.forget(client.credentials);
         return refuse(new AuthError("INVALID_CLIENT"));
     }
   }
-
-  const failed: AttemptVerdict<Answer> = {
-    result: "failed",
-    value: { kind: "refused", error: new AuthError("INVALID_CREDENTIALS") },
-  };
 
   return {
     async login(request) {
@@ -160,11 +158,12 @@ export function createLoginService(deps: {
         (context) => attempt(request, account, context),
       );
       if (locked) await notifyLock(outbox, { email, appId: request.client.app.id, lockSeconds: budget.lockSeconds });
-      if (value.kind === "refused") throw value.error;
-      if (value.kind === "mfaRequired" && consecutiveReturns % unfinishedLoginsPerClearing === 0) {
-        await identityProvider.clearFailures(value.user.userId);
+      const { outcome, unfinishedBy } = value;
+      if (unfinishedBy !== undefined && consecutiveReturns % unfinishedLoginsPerClearing === 0) {
+        await identityProvider.clearFailures(unfinishedBy);
       }
-      return value;
+      if (outcome instanceof AuthError) throw outcome;
+      return outcome;
     },
   };
 }

@@ -25,19 +25,26 @@ export interface FactorCheck {
 const rejected: FactorOutcome = { kind: "rejected" };
 
 export function createFactorCheck(deps: {
-  readonly identityProvider: Pick<IdentityProvider, "totpGrant" | "mintGrant">;
+  readonly identityProvider: Pick<IdentityProvider, "totpGrant" | "mintGrant" | "endSession">;
   readonly secondFactors: Pick<SecondFactors, "readBackupCodes" | "writeBackupCodes">;
   readonly backupCodes: BackupCodes;
   readonly usedCodes: Pick<UsedCodes, "isUsed">;
 }): FactorCheck {
   const { identityProvider, secondFactors, backupCodes, usedCodes } = deps;
 
+  /** One user's name can be another's e-mail address: the factor of somebody else proves nothing and opens no session. */
+  async function ofOwner(userId: string, outcome: FactorOutcome): Promise<FactorOutcome> {
+    if (outcome.kind !== "verified" || outcome.subject.userId === userId) return outcome;
+    await identityProvider.endSession(outcome.subject.sessionId);
+    return { kind: "disabled" };
+  }
+
   const check: FactorCheck = {
     async totp({ userId, username, endUser }, typed, context) {
       const code = totpCode(typed);
       // The code that confirmed the enrolment is one that the identity provider has not seen: it would take it again.
       if (code === undefined || (await usedCodes.isUsed(userId, code))) return rejected;
-      return context.grant(() => identityProvider.totpGrant({ username, code, endUser }));
+      return ofOwner(userId, await context.grant(() => identityProvider.totpGrant({ username, code, endUser })));
     },
 
     async spendBackupCode(userId, code) {
@@ -51,8 +58,9 @@ export function createFactorCheck(deps: {
     async verify(owner, method, code, context) {
       if (method === "totp") return check.totp(owner, code, context);
       if (!(await check.spendBackupCode(owner.userId, code))) return rejected;
-      const { username, endUser } = owner;
-      const outcome = await context.grant(() => identityProvider.mintGrant({ username, endUser }));
+      const { userId, username, endUser } = owner;
+      const minted = await context.grant(() => identityProvider.mintGrant({ username, endUser }));
+      const outcome = await ofOwner(userId, minted);
       // The code was right: whoever gets no session all the same must not be told that it was wrong.
       return outcome.kind === "rejected" ? { kind: "disabled" } : outcome;
     },

@@ -76,6 +76,8 @@ export interface SubjectToken {
   readonly accessToken: string;
   /** The session that the factor's grant opened. */
   readonly sessionId: string;
+  /** Whose factor it was: one user's name can be another's e-mail address, so callers compare. */
+  readonly userId: string;
 }
 
 export type FactorOutcome =

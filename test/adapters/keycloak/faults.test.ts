@@ -72,7 +72,7 @@ const calls: [string, (provider: Provider) => Promise<unknown>][] = [
   ["passwordGrant", (p) => p.passwordGrant({ client: app, email: "jane@example.com", password: "p", endUser })],
   ["totpGrant", (p) => p.totpGrant({ username: "jane@example.com", code: "123456", endUser })],
   ["mintGrant", (p) => p.mintGrant({ username: "jane@example.com", endUser })],
-  ["exchange", (p) => p.exchange({ client: app, subject: { accessToken: "a", sessionId }, endUser })],
+  ["exchange", (p) => p.exchange({ client: app, subject: { accessToken: "a", sessionId, userId }, endUser })],
   ["refresh", (p) => p.refresh({ client: app, refreshToken: "r", endUser })],
   ["checkClient", (p) => p.checkClient(app)],
   ["logout", (p) => p.logout({ client: app, refreshToken: "r" })],
@@ -186,7 +186,7 @@ describe("a success", () => {
 
   it("is not read from an exchange that moved to another session", async () => {
     upstream.behave = json(200, tokenAnswer());
-    const subject = { accessToken: "a", sessionId: "BBBBBBBBBBBBBBBBBBBBBBBB" };
+    const subject = { accessToken: "a", sessionId: "BBBBBBBBBBBBBBBBBBBBBBBB", userId };
     await expect(createProvider().exchange({ client: app, subject, endUser })).rejects.toMatchObject(
       fault("noVerdict"),
     );

@@ -309,7 +309,8 @@ describe("totpGrant and exchange", () => {
   it("does not exchange an app's own access token at another app", async () => {
     const user = await createUser();
     const { accessToken } = await tokensOf(user);
-    const subject = { accessToken, sessionId: String(claimsOf(accessToken)["sid"]) };
+    const { sid, sub } = claimsOf(accessToken);
+    const subject = { accessToken, sessionId: String(sid), userId: String(sub) };
     // The realm names no audience for it: Keycloak's "access_denied" would be a fault of the realm's mappers elsewhere.
     await expect(provider.exchange({ client: secondApp, subject, endUser })).rejects.toMatchObject({
       fate: "noVerdict",
