@@ -52,9 +52,17 @@ export interface SampleInput {
   readonly clientSecret: string;
   readonly email: string;
   readonly password: string;
-  /** The Node to run on; default: this one. */
-  readonly node?: string;
+  /** What to run on; default: this Node. */
+  readonly runtime?: Runtime;
 }
+
+/** A JavaScript runtime: a program and the arguments before the file. */
+export interface Runtime {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+const thisNode: Runtime = { program: process.execPath, args: [] };
 
 /** Which of its free names the login sample called. */
 export type LoginSampleOutput =
@@ -75,7 +83,7 @@ export interface SdkConsumer {
   /** Runs the contract's second sample. */
   runError(input: SampleInput): Promise<ErrorSampleOutput>;
   /** Runs a program of the folder; resolves to its standard output. */
-  runProgram(file: string, options?: { env?: Record<string, string>; node?: string }): Promise<string>;
+  runProgram(file: string, options?: { env?: Record<string, string>; runtime?: Runtime }): Promise<string>;
   /**
    * Type-checks files of the folder, strictly and with the SDK's declarations included.
    *
@@ -99,7 +107,7 @@ export async function createSdkConsumer(): Promise<SdkConsumer> {
     await mkdir(directory);
     await writeFile(join(directory, "package.json"), JSON.stringify({ name: "app", private: true }));
     const specs = ["@calimatic/auth", "@calimatic/auth-sdk"].map((name) => `${name}@file:${tarball}`);
-    await npm(base, directory, ["install", "--offline", "--ignore-scripts", ...specs]);
+    await npm(directory, ["install", "--offline", "--ignore-scripts", ...specs, ...ownCache(base)]);
     const consumer = consumerIn(base, directory);
     await compileSamples(consumer);
     return consumer;
@@ -119,15 +127,16 @@ async function packSdk(base: string): Promise<string> {
     });
   }
   await symlink(join(root, "node_modules"), join(checkout, "node_modules"), "junction");
-  await npm(base, join(checkout, "src/sdk"), ["pack", "--pack-destination", base]);
+  await npm(join(checkout, "src/sdk"), ["pack", "--pack-destination", base, ...ownCache(base)]);
   const tarball = (await readdir(base)).find((name) => name.endsWith(".tgz"));
   if (tarball === undefined) throw new Error("npm pack left no tarball");
   return join(base, tarball);
 }
 
 function consumerIn(base: string, directory: string): SdkConsumer {
-  const runProgram: SdkConsumer["runProgram"] = async (file, { env = {}, node = process.execPath } = {}) => {
-    const { stdout } = await run(node, [join(directory, file)], { cwd: directory, env: { ...outerEnv(), ...env } });
+  const runProgram: SdkConsumer["runProgram"] = async (file, { env = {}, runtime = thisNode } = {}) => {
+    const args = [...runtime.args, join(directory, file)];
+    const { stdout } = await run(runtime.program, args, { cwd: directory, env: { ...outerEnv(), ...env } });
     return stdout;
   };
   const runSample = async (sample: string, input: SampleInput) => {
@@ -139,7 +148,7 @@ function consumerIn(base: string, directory: string): SdkConsumer {
       SAMPLE_PASSWORD: input.password,
     };
     const file = `out/${programName(sample, input.importName)}.${input.format === "esm" ? "mjs" : "cjs"}`;
-    const output = await runProgram(file, input.node === undefined ? { env } : { env, node: input.node });
+    const output = await runProgram(file, { env, runtime: input.runtime ?? thisNode });
     return output === "" ? undefined : JSON.parse(output);
   };
   return {
@@ -211,12 +220,21 @@ function programName(sample: string, importName: ImportName): string {
   return `${sample}-${importName.replaceAll(/[^a-z]+/g, "-").slice(1)}`;
 }
 
-/** Runs npm with a cache of its own, and free of the settings of an npm that may run this test. */
-async function npm(base: string, cwd: string, args: readonly string[]): Promise<void> {
+/** Keeps npm from finding anything that another installation left in the user's cache. */
+function ownCache(base: string): string[] {
+  return ["--cache", join(base, "npm-cache")];
+}
+
+/**
+ * Runs npm, the one that runs this test if any, free of that one's settings.
+ *
+ * @throws Error with what npm said.
+ */
+export async function npm(cwd: string, args: readonly string[]): Promise<void> {
   const script = process.env["npm_execpath"];
   const isNpm = script?.endsWith("npm-cli.js") === true;
   const command = isNpm ? process.execPath : "npm";
-  const all = [...(isNpm ? [script] : []), ...args, "--no-audit", "--no-fund", "--cache", join(base, "npm-cache")];
+  const all = [...(isNpm ? [script] : []), ...args, "--no-audit", "--no-fund"];
   await run(command, all, { cwd, env: outerEnv(), shell: !isNpm && process.platform === "win32" });
 }
 
