@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { baseUrl, integer, rate, redisUrl, text, url } from "./rules.ts";
 
 /** Everything that a gateway is told by its environment. */
 export type Config = z.output<typeof environment>;
@@ -15,63 +16,23 @@ export class ConfigError extends Error {
 
 const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 
-const required = (schema: z.ZodString) => schema.min(1, "must not be empty");
-const integer = (range: { min: number; max: number; default: number }) =>
-  z
-    .string()
-    .regex(/^\d{1,9}$/, "must be a whole number")
-    .transform(Number)
-    .refine((value) => value >= range.min && value <= range.max, `must be from ${range.min} to ${range.max}`)
-    .default(range.default);
-
-const url = (protocols: readonly string[]) =>
-  z.string().refine(
-    (value) => {
-      const parsed = URL.parse(value);
-      return parsed !== null && protocols.includes(parsed.protocol);
-    },
-    `must be a URL with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
-  );
-
-const secret = required(z.string());
-
-const rate = (fallback: string) =>
-  z
-    .string()
-    .regex(/^[1-9]\d{0,8}\/[1-9]\d{0,5}$/, "must be requests/seconds, such as 600/60")
-    .default(fallback)
-    .transform((value) => {
-      const [limit, windowSeconds] = value.split("/").map(Number) as [number, number];
-      return { limit, windowSeconds };
-    });
-
-const redisProtocols = ["redis:", "rediss:", "redis+cluster:", "rediss+cluster:"];
-const redisUrl = z.string().refine(
-  (value) => {
-    // A list of hosts is no URL to the parser.
-    const parsed = URL.parse(value.replace(/,.*$/, ""));
-    return value === "embedded" || (parsed !== null && redisProtocols.includes(parsed.protocol));
-  },
-  `must be \`embedded\` or a URL with ${redisProtocols.map((protocol) => `${protocol}//`).join(", ")}`,
-);
-
 /**
  * The variables, each with its rule and default. `headgate check-config` checks the same table.
  */
 const environment = z.object({
   NODE_ENV: z.string().default("development"),
-  HEADGATE_HOST: required(z.string()).default("127.0.0.1"),
+  HEADGATE_HOST: text().default("127.0.0.1"),
   HEADGATE_PORT: integer({ min: 0, max: 65_535, default: 8787 }),
   HEADGATE_SECRET: z.string().min(32, "must have 32 characters or more"),
-  HEADGATE_APPS_FILE: required(z.string()),
-  HEADGATE_REDIS_URL: redisUrl,
-  HEADGATE_KEYCLOAK_URL: url(["http:", "https:"]),
-  HEADGATE_KEYCLOAK_REALM: required(z.string()),
-  HEADGATE_KEYCLOAK_ISSUER: url(["http:", "https:"]).optional(),
-  HEADGATE_KEYCLOAK_CLIENT_ID: required(z.string()).default("headless-gateway"),
-  HEADGATE_KEYCLOAK_CLIENT_SECRET: secret,
-  HEADGATE_KEYCLOAK_OTP_CLIENT_ID: required(z.string()).default("headless-otp"),
-  HEADGATE_KEYCLOAK_OTP_CLIENT_SECRET: secret,
+  HEADGATE_APPS_FILE: text(),
+  HEADGATE_REDIS_URL: redisUrl(),
+  HEADGATE_KEYCLOAK_URL: baseUrl(),
+  HEADGATE_KEYCLOAK_REALM: text(),
+  HEADGATE_KEYCLOAK_ISSUER: baseUrl().optional(),
+  HEADGATE_KEYCLOAK_CLIENT_ID: text().default("headless-gateway"),
+  HEADGATE_KEYCLOAK_CLIENT_SECRET: text(),
+  HEADGATE_KEYCLOAK_OTP_CLIENT_ID: text().default("headless-otp"),
+  HEADGATE_KEYCLOAK_OTP_CLIENT_SECRET: text(),
   HEADGATE_KEYCLOAK_TIMEOUT_MS: integer({ min: 100, max: 30_000, default: 5_000 }),
   HEADGATE_SMTP_URL: url(["smtp:", "smtps:"]).optional(),
   HEADGATE_LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(", ")}`).default("info"),
@@ -85,6 +46,22 @@ const environment = z.object({
   HEADGATE_LIMIT_ACCOUNT: rate("120/60"),
   HEADGATE_SHUTDOWN_TIMEOUT_MS: integer({ min: 0, max: 300_000, default: 15_000 }),
 });
+
+/** A variable as its schema sees it. */
+export interface Variable {
+  readonly name: string;
+  readonly required: boolean;
+  /** The value that stands in for a missing one; undefined when nothing does. */
+  readonly default: unknown;
+}
+
+/** Every variable that a gateway reads. */
+export function configVariables(): readonly Variable[] {
+  return Object.entries(environment.shape).map(([name, schema]) => {
+    const missing = schema.safeParse(undefined);
+    return { name, required: !missing.success, default: missing.data };
+  });
+}
 
 /**
  * Reads the configuration. Variables that start with `HEADGATE_` and are not known are problems too: a misspelt limit would
@@ -107,7 +84,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     const name = String(issue.path[0]);
     problems.push(`${name} ${name in given ? issue.message : "is missing"}`);
   }
-  if (parsed.data?.NODE_ENV === "production" && parsed.data.HEADGATE_REDIS_URL === "embedded") {
+  if (given["NODE_ENV"] === "production" && given["HEADGATE_REDIS_URL"] === "embedded") {
     problems.push(
       "HEADGATE_REDIS_URL must not be `embedded` when NODE_ENV is production: the embedded store forgets every lockout when the process ends",
     );

@@ -20,7 +20,9 @@ export function sealTokens(tokens: IssuedTokens, refreshToken: string): string {
 /** Reverses {@link sealTokens}. Throws when the value was not sealed under this refresh token. */
 export function unsealTokens(sealed: string, refreshToken: string): IssuedTokens {
   const bytes = Buffer.from(sealed, "base64url");
-  const decipher = createDecipheriv(algorithm, keyFrom(refreshToken), bytes.subarray(0, ivLength));
+  const decipher = createDecipheriv(algorithm, keyFrom(refreshToken), bytes.subarray(0, ivLength), {
+    authTagLength: tagLength,
+  });
   decipher.setAuthTag(bytes.subarray(ivLength, ivLength + tagLength));
   const body = Buffer.concat([decipher.update(bytes.subarray(ivLength + tagLength)), decipher.final()]);
   return JSON.parse(body.toString("utf8")) as IssuedTokens;
