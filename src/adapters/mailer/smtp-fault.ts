@@ -29,6 +29,7 @@ interface SmtpError {
   readonly response?: unknown;
   readonly responseCode?: unknown;
   readonly permanent?: unknown;
+  readonly cause?: unknown;
 }
 
 /** Where a permanent refusal is about this mail. Before that, it is about the sender, the login or the server. */
@@ -39,7 +40,7 @@ const commandsOfOneMail = new Set<unknown>(["RCPT TO", "DATA"]);
  * sometimes the login.
  */
 export function smtpFault(error: unknown): SmtpRefusal | MailNotSent {
-  const { code, originalCode, command, response, responseCode, permanent } = (error ?? {}) as SmtpError;
+  const { code, originalCode, command, response, responseCode, permanent, cause } = (error ?? {}) as SmtpError;
   if (typeof responseCode === "number") {
     const [enhanced = ""] = /(?<=^\d{3}[ -])[245]\.\d{1,3}\.\d{1,3}\b/.exec(String(response)) ?? [];
     const answer = [responseCode, enhanced, typeof command === "string" ? `to ${command}` : ""];
@@ -49,7 +50,8 @@ export function smtpFault(error: unknown): SmtpRefusal | MailNotSent {
       ? new SmtpRefusal(message, smtpCode)
       : new MailNotSent(message, smtpCode);
   }
-  const faultCode = [originalCode, code].find(isCode) ?? "EUNKNOWN";
+  const timedOut = cause instanceof Error && cause.name === "TimeoutError";
+  const faultCode = timedOut ? "ETIMEDOUT" : ([originalCode, code].find(isCode) ?? "EUNKNOWN");
   return new MailNotSent(`The mail server could not be used (${faultCode}).`, faultCode);
 }
 
