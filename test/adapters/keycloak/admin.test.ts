@@ -129,6 +129,20 @@ describe("admin calls", () => {
     expect(upstream.seen.map(({ method }) => method)).toEqual(["PUT", "POST", "PUT"]);
   });
 
+  // Threat: the address changes between reading and writing, and one that nobody has proven becomes a verified one; or a
+  // user who is disabled at that moment is enabled again.
+  it("mark the very address that was proven as verified, and send nothing of the record back", async () => {
+    let change: Behaviour = (_request, response) => response.writeHead(204).end();
+    upstream.behave = (request, response) => (request.method === "PUT" ? change : keycloak)(request, response);
+    expect(await provider.markEmailVerified(userId, "jane@example.com")).toBe(true);
+    const [sent] = upstream.seen.filter(({ method }) => method === "PUT");
+    expect(JSON.parse(sent?.body ?? "")).toEqual({ email: "jane@example.com", emailVerified: true });
+    change = json(409, { errorMessage: "User exists with same email" });
+    expect(await provider.markEmailVerified(userId, "jane@example.com")).toBe(false);
+    change = json(404, { error: "User not found" });
+    expect(await provider.markEmailVerified(userId, "jane@example.com")).toBe(false);
+  });
+
   it("refuse a new user whose id is not told", async () => {
     const account = { email: "jane@example.com", password: "p", firstName: "Jane", lastName: "Doe" };
     for (const location of ["", "http://localhost/admin/realms/headgate/users/", "x/../clients"]) {

@@ -5,6 +5,7 @@ export interface SeenRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingMessage["headers"];
+  readonly body: string;
   readonly form: URLSearchParams;
 }
 
@@ -17,11 +18,13 @@ export async function startUpstream(behave: Behaviour) {
   const server = createServer(async (incoming, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk);
+    const body = Buffer.concat(chunks).toString("utf8");
     const request = {
       method: incoming.method ?? "",
       path: incoming.url ?? "",
       headers: incoming.headers,
-      form: new URLSearchParams(Buffer.concat(chunks).toString("utf8")),
+      body,
+      form: new URLSearchParams(body),
     };
     seen.push(request);
     upstream.behave(request, response);
