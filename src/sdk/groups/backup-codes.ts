@@ -20,9 +20,9 @@ export interface BackupCodesApi {
   /**
    * Gives out new backup codes, which are never shown again, and voids the old ones. Takes a code of the authenticator app.
    *
-   * @throws {CalimaticAuthError} `INVALID_TOKEN`, `MFA_INVALID_CODE`, `MFA_NOT_ENROLLED`, `ACCOUNT_LOCKED`, and those of
-   * every call: `INVALID_CLIENT`, `VALIDATION_ERROR`, `RATE_LIMITED`, `INTERNAL_ERROR`, `UNKNOWN`; and what `onRefresh`
-   * throws.
+   * @throws {CalimaticAuthError} `INVALID_TOKEN`, `MFA_INVALID_CODE`, `MFA_NOT_ENROLLED`, `ACCOUNT_LOCKED`,
+   * `EMAIL_NOT_VERIFIED`, `ACTION_REQUIRED`, and those of every call: `INVALID_CLIENT`, `VALIDATION_ERROR`, `RATE_LIMITED`,
+   * `INTERNAL_ERROR`, `UNKNOWN`; and what `onRefresh` throws.
    */
   regenerate(request: RegenerateBackupCodesRequest, options?: RequestOptions): Promise<BackupCodes>;
 }

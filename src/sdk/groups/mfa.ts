@@ -21,8 +21,9 @@ export interface MfaApi {
    *
    * After `MFA_INVALID_CODE` the same challenge takes another code, five wrong ones in all.
    *
-   * @throws {CalimaticAuthError} `MFA_INVALID_CODE`, `MFA_CHALLENGE_EXPIRED` (log in again), `ACCOUNT_LOCKED`, and those of
-   * every call: `INVALID_CLIENT`, `VALIDATION_ERROR`, `RATE_LIMITED`, `INTERNAL_ERROR`, `UNKNOWN`.
+   * @throws {CalimaticAuthError} `MFA_INVALID_CODE`, `MFA_CHALLENGE_EXPIRED` (log in again), `ACCOUNT_LOCKED`,
+   * `EMAIL_NOT_VERIFIED`, `APP_NOT_LICENSED`, `ACTION_REQUIRED`, and those of every call: `INVALID_CLIENT`,
+   * `VALIDATION_ERROR`, `RATE_LIMITED`, `INTERNAL_ERROR`, `UNKNOWN`.
    */
   verify(request: MfaVerifyRequest, options?: RequestOptions): Promise<TokenSet>;
   /**
@@ -52,9 +53,9 @@ export interface MfaApi {
   /**
    * Switches the second factor off, with a code of the authenticator app or, as `method: "backup_code"`, a backup code.
    *
-   * @throws {CalimaticAuthError} `INVALID_TOKEN`, `MFA_INVALID_CODE`, `MFA_NOT_ENROLLED`, `ACCOUNT_LOCKED`, and those of
-   * every call: `INVALID_CLIENT`, `VALIDATION_ERROR`, `RATE_LIMITED`, `INTERNAL_ERROR`, `UNKNOWN`; and what `onRefresh`
-   * throws.
+   * @throws {CalimaticAuthError} `INVALID_TOKEN`, `MFA_INVALID_CODE`, `MFA_NOT_ENROLLED`, `ACCOUNT_LOCKED`,
+   * `EMAIL_NOT_VERIFIED`, `ACTION_REQUIRED`, and those of every call: `INVALID_CLIENT`, `VALIDATION_ERROR`, `RATE_LIMITED`,
+   * `INTERNAL_ERROR`, `UNKNOWN`; and what `onRefresh` throws.
    */
   disable(request: DisableMfaRequest, options?: RequestOptions): Promise<MfaDisabled>;
   readonly backupCodes: BackupCodesApi;
