@@ -1,159 +1,33 @@
-import { createKeycloakIdentityProvider } from "./adapters/keycloak/index.ts";
-import { createSmtpConnection } from "./adapters/mailer/smtp.ts";
-import { createRedisAdmission } from "./adapters/redis/admission.ts";
-import { createRedisChallengeStore } from "./adapters/redis/challenge-store.ts";
-import { connectRedis } from "./adapters/redis/connect.ts";
-import { startEmbeddedRedis } from "./adapters/redis/embedded.ts";
-import { createKeyedHash, systemClock, systemRandom } from "./adapters/system.ts";
+import { connectRedis, type RedisConnection } from "./adapters/redis/connect.ts";
+import { systemClock, systemRandom } from "./adapters/system.ts";
 import { type Command, parseCommand, usage } from "./cli/command.ts";
-import { type Apps, readAppsFile, watchAppsFile } from "./config/apps-file.ts";
-import { type Config, ConfigError, readConfig } from "./config/config.ts";
-import { createClientAuthenticator } from "./domain/clients/client-authenticator.ts";
-import { createAttemptRunner } from "./domain/lockout/attempt-runner.ts";
-import { createLockoutService } from "./domain/lockout/lockout-service.ts";
-import { createLoginService } from "./domain/login/login-service.ts";
-import { createChallenges } from "./domain/mfa/challenges.ts";
-import { createMfaService } from "./domain/mfa/mfa-service.ts";
-import type { AttemptBudget } from "./domain/ports/admission.ts";
-import { createSessionService } from "./domain/sessions/session-service.ts";
-import { type AppDeps, createApp } from "./http/app.ts";
+import { listMail, type MailCommandDeps, replayMail } from "./cli/mail.ts";
+import { createOutbox, openAdapters, openMailer } from "./composition/adapters.ts";
+import { composeGateway } from "./composition/gateway.ts";
+import { readAppsFile, watchAppsFile } from "./config/apps-file.ts";
+import { ConfigError, readConfig } from "./config/config.ts";
+import { StoreUnavailable } from "./domain/ports/faults.ts";
 import { startServer } from "./http/server.ts";
-import { createRequestLimiter } from "./limits/request-limiter.ts";
-import { createLogger, type Logger } from "./observability/log.ts";
-
-/** What a running gateway holds open. */
-interface Adapters {
-  readonly store: Awaited<ReturnType<typeof openStore>>;
-  readonly keycloak: ReturnType<typeof openKeycloak>;
-  readonly smtp: ReturnType<typeof createSmtpConnection> | undefined;
-}
-
-async function openStore(config: Config, log: Logger) {
-  const embedded = config.HEADGATE_REDIS_URL === "embedded" ? await startEmbeddedRedis() : undefined;
-  const connection = connectRedis({
-    url: embedded?.url ?? config.HEADGATE_REDIS_URL,
-    onAvailability: (available, error) => {
-      if (available) log.info("store connected");
-      else log.warn({ err: error }, "store connection lost");
-    },
-  });
-  const admission = createRedisAdmission({
-    connection,
-    random: systemRandom,
-    queueLimit: config.HEADGATE_ACCOUNT_QUEUE_LIMIT,
-    waitMs: config.HEADGATE_ACCOUNT_WAIT_MS,
-    leaseMs: leaseMs(config),
-  });
-  return {
-    connection,
-    admission,
-    async close() {
-      await admission.close();
-      await connection.close();
-      await embedded?.close();
-    },
-  };
-}
-
-function openKeycloak(config: Config, log: Logger) {
-  const realmUrl = `${config.HEADGATE_KEYCLOAK_URL.replace(/\/+$/, "")}/realms/${config.HEADGATE_KEYCLOAK_REALM}`;
-  return createKeycloakIdentityProvider({
-    url: config.HEADGATE_KEYCLOAK_URL,
-    realm: config.HEADGATE_KEYCLOAK_REALM,
-    issuer: config.HEADGATE_KEYCLOAK_ISSUER ?? realmUrl,
-    adminClient: { id: config.HEADGATE_KEYCLOAK_CLIENT_ID, secret: config.HEADGATE_KEYCLOAK_CLIENT_SECRET },
-    otpClient: { id: config.HEADGATE_KEYCLOAK_OTP_CLIENT_ID, secret: config.HEADGATE_KEYCLOAK_OTP_CLIENT_SECRET },
-    timeoutMs: config.HEADGATE_KEYCLOAK_TIMEOUT_MS,
-    log,
-    clock: systemClock,
-  });
-}
-
-function composeApp(config: Config, apps: Apps, log: Logger, { store, keycloak, smtp }: Adapters) {
-  const clock = systemClock;
-  const random = systemRandom;
-  const hash = createKeyedHash(config.HEADGATE_SECRET);
-  const identityProvider = keycloak;
-  const { connection, admission } = store;
-  const lockSeconds = config.HEADGATE_LOCKOUT_SECONDS;
-  const passwordBudget: AttemptBudget = {
-    counter: "password",
-    maxAttempts: config.HEADGATE_LOCKOUT_MAX_ATTEMPTS,
-    lockSeconds,
-  };
-  const mfaBudget: AttemptBudget = { counter: "mfa", maxAttempts: config.HEADGATE_MFA_MAX_ATTEMPTS, lockSeconds };
-
-  const clients = createClientAuthenticator({ identityProvider, apps, hash, clock });
-  const attempts = createAttemptRunner({ admission, clock });
-  const challenges = createChallenges({ store: createRedisChallengeStore(connection), hash, random });
-  const deps: AppDeps = {
-    log,
-    random,
-    monotonicNow: () => performance.now(),
-    responseGuard: config.NODE_ENV === "production" ? "strip" : "strict",
-    clients,
-    limiter: createRequestLimiter({
-      admission,
-      hash,
-      policies: {
-        client: config.HEADGATE_LIMIT_CLIENT,
-        address: config.HEADGATE_LIMIT_ADDRESS,
-        account: config.HEADGATE_LIMIT_ACCOUNT,
-      },
-    }),
-    services: {
-      login: createLoginService({ attempts, challenges, identityProvider, clients, hash, budget: passwordBudget }),
-      mfa: createMfaService({ attempts, challenges, identityProvider, clients, budget: mfaBudget }),
-      sessions: createSessionService({ admission, identityProvider, clients, hash }),
-      lockout: createLockoutService({ admission, identityProvider, hash, budget: passwordBudget }),
-    },
-    healthChecks: {
-      keycloak: () => keycloak.ping(),
-      store: () => connection.ping(),
-      mail: smtp && (() => smtp.check()),
-    },
-  };
-  return createApp(deps);
-}
-
-/**
- * How long a grant may hold its account's gate before another instance takes it for dead, in milliseconds: longer than the
- * most calls that are made under one, each up to its time-out.
- */
-function leaseMs(config: Config): number {
-  const callsUnderTheGate = 6;
-  return callsUnderTheGate * config.HEADGATE_KEYCLOAK_TIMEOUT_MS + 2_000;
-}
+import { createLogger } from "./observability/log.ts";
 
 async function start(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLogger({ level: config.HEADGATE_LOG_LEVEL });
   const apps = watchAppsFile(config.HEADGATE_APPS_FILE, log);
-  const adapters: Adapters = {
-    store: await openStore(config, log),
-    keycloak: openKeycloak(config, log),
-    smtp: config.HEADGATE_SMTP_URL === undefined ? undefined : createSmtpConnection(config.HEADGATE_SMTP_URL),
-  };
-
-  async function closeAdapters(): Promise<void> {
-    apps.close();
-    adapters.smtp?.close();
-    await Promise.allSettled([adapters.keycloak.close(), adapters.store.close()]);
-  }
+  const adapters = await openAdapters(config, log);
+  const { app, mailWorker } = composeGateway(config, apps, log, adapters);
 
   const { HEADGATE_HOST: host, HEADGATE_PORT: port } = config;
-  const server = await startServer({
-    app: composeApp(config, apps, log, adapters),
-    host,
-    port,
-    log,
-    random: systemRandom,
-  }).catch(async (error: NodeJS.ErrnoException) => {
-    await closeAdapters();
-    throw new ConfigError([
-      `HEADGATE_HOST, HEADGATE_PORT: the address cannot be listened on (${error.code ?? error.name})`,
-    ]);
-  });
+  const server = await startServer({ app, host, port, log, random: systemRandom }).catch(
+    async (error: NodeJS.ErrnoException) => {
+      apps.close();
+      await adapters.close();
+      const why = error.code ?? error.name;
+      throw new ConfigError([`HEADGATE_HOST, HEADGATE_PORT: the address cannot be listened on (${why})`]);
+    },
+  );
+  const stopMail = new AbortController();
+  const mailStopped = mailWorker.run(stopMail.signal);
   log.info({ host: server.host, port: server.port, apps: apps.size }, "listening");
 
   let stopping = false;
@@ -162,7 +36,11 @@ async function start(): Promise<void> {
     stopping = true;
     log.info({ signal }, "stopping");
     const { finished } = await server.close(config.HEADGATE_SHUTDOWN_TIMEOUT_MS);
-    await closeAdapters();
+    // Mails that are on their way end first; what waits stays in the outbox.
+    stopMail.abort();
+    await mailStopped;
+    apps.close();
+    await adapters.close();
     log.info({ finished }, "stopped");
     process.exit(finished ? 0 : 1);
   }
@@ -172,7 +50,41 @@ async function start(): Promise<void> {
 function checkConfig(): void {
   const config = readConfig(process.env);
   const apps = readAppsFile(config.HEADGATE_APPS_FILE);
+  openMailer(config).close();
   process.stdout.write(`The configuration is valid; apps: ${[...apps.keys()].join(", ")}\n`);
+}
+
+/** Waits until a fresh connection is there, for three seconds. @throws StoreUnavailable */
+async function answering(connection: RedisConnection): Promise<void> {
+  for (const giveUpAt = systemClock.now() + 3_000; ; ) {
+    try {
+      return await connection.ping();
+    } catch (error) {
+      if (systemClock.now() > giveUpAt) throw error;
+      await systemClock.sleep(50);
+    }
+  }
+}
+
+/** Runs a command on the outbox of the configured store. */
+async function withMailQueue<T>(command: (deps: MailCommandDeps) => Promise<T>): Promise<T> {
+  const config = readConfig(process.env);
+  if (config.HEADGATE_REDIS_URL === "embedded") {
+    throw new ConfigError([
+      "HEADGATE_REDIS_URL: the embedded store belongs to its gateway's process; nobody else can look into it",
+    ]);
+  }
+  const connection = connectRedis({ url: config.HEADGATE_REDIS_URL });
+  try {
+    await answering(connection);
+    const queue = createOutbox(config, connection);
+    return await command({ queue, print: (text) => process.stdout.write(text), now: systemClock.now() });
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    throw new ConfigError(["HEADGATE_REDIS_URL: the store does not answer"]);
+  } finally {
+    await connection.close();
+  }
 }
 
 async function run(command: Command): Promise<void> {
@@ -181,6 +93,11 @@ async function run(command: Command): Promise<void> {
       return start();
     case "check-config":
       return checkConfig();
+    case "mail-list":
+      return withMailQueue(listMail);
+    case "mail-replay":
+      if (!(await withMailQueue((deps) => replayMail(deps, command.id)))) process.exitCode = 1;
+      return;
     case "help":
       process.stdout.write(usage);
       return;

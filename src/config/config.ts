@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { baseUrl, integer, rate, redisUrl, text, url } from "./rules.ts";
+import { baseUrl, flag, integer, rate, redisUrl, text, url } from "./rules.ts";
 
 /** Everything that a gateway is told by its environment. */
 export type Config = z.output<typeof environment>;
@@ -33,14 +33,20 @@ const environment = z.object({
   HEADGATE_KEYCLOAK_CLIENT_SECRET: text(),
   HEADGATE_KEYCLOAK_OTP_CLIENT_ID: text().default("headless-otp"),
   HEADGATE_KEYCLOAK_OTP_CLIENT_SECRET: text(),
+  HEADGATE_KEYCLOAK_MINT_CLIENT_ID: text().default("headless-mint"),
+  HEADGATE_KEYCLOAK_MINT_CLIENT_SECRET: text(),
   HEADGATE_KEYCLOAK_TIMEOUT_MS: integer({ min: 100, max: 30_000, default: 5_000 }),
-  HEADGATE_SMTP_URL: url(["smtp:", "smtps:"]).optional(),
+  HEADGATE_SMTP_URL: url(["smtp:", "smtps:"]),
+  HEADGATE_MAIL_FROM: text(),
+  HEADGATE_MAIL_TEMPLATES: text().optional(),
   HEADGATE_LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(", ")}`).default("info"),
   HEADGATE_LOCKOUT_MAX_ATTEMPTS: integer({ min: 1, max: 100, default: 5 }),
   HEADGATE_LOCKOUT_SECONDS: integer({ min: 1, max: 86_400, default: 600 }),
   HEADGATE_MFA_MAX_ATTEMPTS: integer({ min: 1, max: 100, default: 10 }),
   HEADGATE_ACCOUNT_QUEUE_LIMIT: integer({ min: 0, max: 10_000, default: 64 }),
   HEADGATE_ACCOUNT_WAIT_MS: integer({ min: 0, max: 60_000, default: 10_000 }),
+  HEADGATE_HIDE_EXISTING_ACCOUNTS: flag(false),
+  HEADGATE_TOTP_ISSUER: text().default("Headgate"),
   HEADGATE_LIMIT_CLIENT: rate("6000/60"),
   HEADGATE_LIMIT_ADDRESS: rate("600/60"),
   HEADGATE_LIMIT_ACCOUNT: rate("120/60"),
@@ -94,9 +100,4 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
 }
 
 /** Variables of the local environment that a gateway may find set and does not use. */
-const reserved: ReadonlySet<string> = new Set([
-  "HEADGATE_CACHE_DIR",
-  "HEADGATE_KEYCLOAK_ARCHIVE",
-  "HEADGATE_KEYCLOAK_MINT_CLIENT_ID",
-  "HEADGATE_KEYCLOAK_MINT_CLIENT_SECRET",
-]);
+const reserved: ReadonlySet<string> = new Set(["HEADGATE_CACHE_DIR", "HEADGATE_KEYCLOAK_ARCHIVE"]);

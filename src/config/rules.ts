@@ -11,6 +11,12 @@ export const integer = (range: { min: number; max: number; default: number }) =>
     .refine((value) => value >= range.min && value <= range.max, `must be from ${range.min} to ${range.max}`)
     .default(range.default);
 
+export const flag = (fallback: boolean) =>
+  z
+    .enum(["true", "false"], "must be true or false")
+    .default(fallback ? "true" : "false")
+    .transform((value) => value === "true");
+
 /** A URL of one of the protocols, `http:` for example. */
 export const url = (protocols: readonly string[]) =>
   z
