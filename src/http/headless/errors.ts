@@ -85,10 +85,15 @@ function schemaName(code: string): string {
   return words.endsWith("Error") ? words : `${words}Error`;
 }
 
-/** What the API document shows of an error. */
-function exampleOf(code: ErrorCode): ErrorBody {
-  const more = exampleDetails[detailsOf[code]];
-  return { code, message: errorTable[code].message, requestId: "req_vZ3yq0mB0m5uYpQ4X1nTfA", ...more };
+/** What the API document shows of each error, by its code. */
+export function errorExamples(): Record<string, { readonly summary: string; readonly value: ErrorBody }> {
+  return Object.fromEntries(
+    Object.entries(detailsOf).map(([code, kind]) => {
+      const { message } = errorTable[code as ErrorCode];
+      const value = { code, message, requestId: "req_vZ3yq0mB0m5uYpQ4X1nTfA", ...exampleDetails[kind] };
+      return [code, { summary: message, value }];
+    }),
+  );
 }
 
 const exampleDetails: Record<DetailsKind, Pick<ErrorBody, "details">> = {
@@ -105,9 +110,7 @@ export function errorAnswers(codes: readonly ErrorCode[]) {
     [...byStatus].map(([status, group]) => {
       const [first, ...others] = group.map(schemaOf) as [ErrorSchema, ...ErrorSchema[]];
       const schema = others.length === 0 ? first : z.discriminatedUnion("code", [first, ...others]);
-      const examples = Object.fromEntries(
-        group.map((code) => [code, { summary: errorTable[code].message, value: exampleOf(code) }]),
-      );
+      const examples = Object.fromEntries(group.map((code) => [code, { $ref: `#/components/examples/${code}` }]));
       return [status, { description: group.join(", "), content: { "application/json": { schema, examples } } }];
     }),
   );

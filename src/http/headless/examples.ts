@@ -1,5 +1,5 @@
 // What the API document shows. Tests check each against its schema.
-import type { LockoutStatus, TokenSet } from "../../contract/headless.ts";
+import type { LockoutStatus, MfaChallenge, TokenSet } from "../../contract/headless.ts";
 
 export const userId = "0f8fad5b-d9cb-469f-a165-70867728950e";
 export const email = "jane@example.com";
@@ -18,6 +18,16 @@ export const tokenSet: TokenSet = {
   idToken: "eyJhbGciOiJSUzI1NiIsInR5cCIgOiAiSldUIn0.…",
   expiresAt: "2026-03-25T02:30:00.000Z",
   user: { userId, email, firstName, lastName },
+};
+
+export const mfaToken = `mfa_${opaqueToken}`;
+
+export const mfaChallenge: MfaChallenge = {
+  mfaRequired: true,
+  mfaToken,
+  expiresIn: 300,
+  methods: ["totp", "backup_code"],
+  user: { userId, email, firstName },
 };
 
 export const lockoutStatus: LockoutStatus = {

@@ -15,7 +15,10 @@ const mfaChallengeSchema = z
     methods: z.array(mfaMethod()).min(1),
     user: z.object({ userId: z.string(), email: z.string(), firstName: z.string() }),
   })
-  .openapi("MfaChallenge", { description: "What a user with a second factor gets instead of tokens." });
+  .openapi("MfaChallenge", {
+    description: "What a user with a second factor gets instead of tokens.",
+    example: examples.mfaChallenge,
+  });
 
 const route = createRoute({
   method: "post",
@@ -35,7 +38,6 @@ const route = createRoute({
     {
       description: "Tokens, or a challenge when the user has a second factor.",
       schema: z.union([tokenSetSchema, mfaChallengeSchema]),
-      example: examples.tokenSet,
     },
     [
       "UNSUPPORTED_MEDIA_TYPE",

@@ -17,7 +17,7 @@ const route = createRoute({
     "are taken with or without hyphens, in any case.",
   request: jsonRequest(
     jsonObject({ mfaToken: token(), code: secondFactorCode(), method: mfaMethod() }).openapi("MfaVerifyRequest"),
-    { mfaToken: `mfa_${examples.opaqueToken}`, code: examples.totpCode, method: "totp" },
+    { mfaToken: examples.mfaToken, code: examples.totpCode, method: "totp" },
   ),
   responses: answers({ description: "The user's tokens.", schema: tokenSetSchema, example: examples.tokenSet }, [
     "UNSUPPORTED_MEDIA_TYPE",

@@ -85,8 +85,8 @@ const commonErrors = [
 interface Success<Schema extends z.ZodType> {
   readonly description: string;
   readonly schema: Schema;
-  /** For the API document. */
-  readonly example: z.input<Schema>;
+  /** For the API document; left out where the parts of the schema have examples of their own. */
+  readonly example?: z.input<Schema>;
 }
 type Answer<Schema extends z.ZodType> = { description: string; content: { "application/json": { schema: Schema } } };
 
@@ -110,7 +110,7 @@ export function createdAnswers<Schema extends z.ZodType>(
 }
 
 function answer<Schema extends z.ZodType>({ description, schema, example }: Success<Schema>): Answer<Schema> {
-  const media = { schema, example };
+  const media = { schema, ...(example === undefined ? {} : { example }) };
   return { description, content: { "application/json": media } };
 }
 

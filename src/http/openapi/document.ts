@@ -1,6 +1,7 @@
 import { OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import { headlessBasePath } from "../../contract/headless.ts";
 import { limits } from "../../contract/limits.ts";
+import { errorExamples } from "../headless/errors.ts";
 import type { Operation, OperationRoute } from "../operation.ts";
 
 /** An OpenAPI 3.1 document. */
@@ -109,6 +110,15 @@ function documented({ route, auth }: Operation): RouteConfig {
   };
 }
 
+/** Every error code that an operation declares; those of framework paths belong to none. */
+function declaredErrors(operations: readonly Operation[]): ReadonlySet<string> {
+  const answers = operations.flatMap(({ route }) => Object.values(route.responses));
+  const media = answers.flatMap((answer) => ("content" in answer ? Object.values(answer.content ?? {}) : []));
+  return new Set(
+    media.flatMap((type) => (type !== undefined && "examples" in type ? Object.keys(type.examples ?? {}) : [])),
+  );
+}
+
 /** Describes the operations from the very objects that they are registered and their answers are checked with. */
 export function createApiDocument(operations: readonly Operation[], health: readonly OperationRoute[]): ApiDocument {
   const app = new OpenAPIHono();
@@ -120,6 +130,10 @@ export function createApiDocument(operations: readonly Operation[], health: read
     registry.registerComponent("parameters", name, parameter);
   }
   for (const [name, header] of Object.entries(headers)) registry.registerComponent("headers", name, header);
+  const declared = declaredErrors(operations);
+  for (const [code, example] of Object.entries(errorExamples())) {
+    if (declared.has(code)) registry.registerComponent("examples", code, example);
+  }
   for (const operation of operations) registry.registerPath(documented(operation));
   for (const route of health) registry.registerPath({ ...route, tags: ["Health"], security: [] });
 

@@ -62,9 +62,10 @@ function operationLines(operation: OperationModel): string[] {
   ];
 }
 
-function answerLines({ name, fields }: Shape, isOneOfMany: boolean): string[] {
+function answerLines({ name, fields, example }: Shape, isOneOfMany: boolean): string[] {
   if (fields.length === 0) return [];
-  return [...(isOneOfMany ? [`As ${name}:`, ""] : []), ...fieldLines(fields), ""];
+  if (!isOneOfMany) return [...fieldLines(fields), ""];
+  return [`As ${name}:`, "", ...fieldLines(fields), "", ...json(example)];
 }
 
 function fieldLines(fields: readonly Field[]): string[] {

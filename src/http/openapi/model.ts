@@ -16,6 +16,8 @@ export interface Shape {
   readonly name: string;
   readonly description: string;
   readonly fields: readonly Field[];
+  /** Absent where the answers that hold it show one. */
+  readonly example?: unknown;
 }
 
 /** An error that an operation may answer. */
@@ -41,8 +43,9 @@ export interface OperationModel {
   readonly answers: readonly {
     readonly status: string;
     readonly description: string;
+    /** More than one where the answer is one of several objects. */
     readonly shapes: readonly Shape[];
-    /** Absent where the description says all. */
+    /** Absent where the shapes have their own, or the description says all. */
     readonly example?: unknown;
   }[];
   readonly errors: readonly ErrorAnswer[];
@@ -78,6 +81,7 @@ interface Schema {
   readonly anyOf?: readonly Schema[];
   readonly oneOf?: readonly Schema[];
   readonly default?: unknown;
+  readonly example?: unknown;
   readonly minLength?: number;
   readonly maxLength?: number;
 }
@@ -85,7 +89,8 @@ interface Schema {
 interface Media {
   readonly schema: Schema;
   readonly example?: unknown;
-  readonly examples?: Readonly<Record<string, { readonly summary: string }>>;
+  /** Of errors only, by their codes. */
+  readonly examples?: Readonly<Record<string, unknown>>;
 }
 
 interface Parameter {
@@ -115,6 +120,9 @@ const jsonType = "application/json";
 /** Reads the document for its human and agent readers. */
 export function readModel(document: ApiDocument): ApiModel {
   const schemas = (document.components?.schemas ?? {}) as Readonly<Record<string, Schema>>;
+  const errorExamples = (document.components?.examples ?? {}) as unknown as Readonly<
+    Record<string, { summary: string }>
+  >;
   const commonParameters = (document.components?.parameters ?? {}) as unknown as Readonly<Record<string, Parameter>>;
   const paths = (document.paths ?? {}) as unknown as Readonly<
     Record<string, Readonly<Record<string, DocumentedOperation>>>
@@ -156,7 +164,8 @@ export function readModel(document: ApiDocument): ApiModel {
   function shapeOf(schema: Schema): Shape {
     const name = schema.$ref === undefined ? "" : nameOf(schema.$ref);
     const resolved = schemas[name] ?? schema;
-    return { name, description: resolved.description ?? "", fields: fieldsOf(resolved) };
+    const { description = "", example } = resolved;
+    return { name, description, fields: fieldsOf(resolved), ...(example === undefined ? {} : { example }) };
   }
 
   function bodyOf({ requestBody }: DocumentedOperation) {
@@ -190,7 +199,11 @@ export function readModel(document: ApiDocument): ApiModel {
           ...(media.example === undefined ? {} : { example: media.example }),
         })),
       errors: responses.flatMap(({ status, media }) =>
-        Object.entries(media.examples ?? {}).map(([code, { summary }]) => ({ status, code, message: summary })),
+        Object.keys(media.examples ?? {}).map((code) => ({
+          status,
+          code,
+          message: errorExamples[code]?.summary ?? "",
+        })),
       ),
     };
   }

@@ -77,9 +77,14 @@ ${
 </article>`;
 }
 
-function answerShape({ name, fields }: Shape, isOneOfMany: boolean, shapeNames: ReadonlySet<string>): Html | "" {
+function answerShape(
+  { name, fields, example: own }: Shape,
+  isOneOfMany: boolean,
+  shapeNames: ReadonlySet<string>,
+): Html | "" {
   if (fields.length === 0) return "";
-  return html`${isOneOfMany ? html`<p>As <strong>${name}</strong>:</p>` : ""}${fieldTable(fields, shapeNames)}`;
+  const table = fieldTable(fields, shapeNames);
+  return isOneOfMany ? html`<p>As <strong>${name}</strong>:</p>${table}${example(own)}` : html`${table}`;
 }
 
 function fieldTable(fields: readonly Field[], shapeNames: ReadonlySet<string>): Html | "" {

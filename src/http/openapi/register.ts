@@ -17,7 +17,8 @@ interface StaticText {
 }
 
 /** The page has no script. Its style sheet is the gateway's own, and the policy lets nothing else in. */
-const pagePolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const pagePolicy =
+  "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** Adds the API document, the reference page, its style sheet and `/llms.txt`, and returns their routes. */
 export function registerDocuments(app: GatewayApp, document: ApiDocument): readonly OperationRoute[] {

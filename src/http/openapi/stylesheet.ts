@@ -55,7 +55,7 @@ h4 { margin: 1.4rem 0 0.4rem; font-size: 0.95rem; }
 .endpoint { margin: 0.2rem 0 0.8rem; overflow-wrap: anywhere; }
 .method {
   display: inline-block;
-  min-width: 3.4em;
+  min-width: 4.4em;
   font: 600 0.75rem/1.4 ui-monospace, monospace;
 }
 .get { color: var(--get); }
