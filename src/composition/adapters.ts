@@ -83,16 +83,17 @@ function openKeycloak(config: Config, log: Logger) {
 
 /** @throws ConfigError when the mail server's URL, the sender or a template cannot be used */
 export function openMailer(config: Config) {
-  const templatesDir = config.HEADGATE_MAIL_TEMPLATES;
+  const templatesDir = config.HEADGATE_MAIL_TEMPLATES_DIR;
   try {
     return createSmtpMailer({
       url: config.HEADGATE_SMTP_URL,
       from: config.HEADGATE_MAIL_FROM,
+      language: config.HEADGATE_MAIL_LANGUAGE,
       ...(templatesDir === undefined ? {} : { templatesDir }),
     });
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new ConfigError([`HEADGATE_SMTP_URL, HEADGATE_MAIL_FROM, HEADGATE_MAIL_TEMPLATES: ${error.message}`]);
+    throw new ConfigError([`HEADGATE_SMTP_URL, HEADGATE_MAIL_FROM, HEADGATE_MAIL_TEMPLATES_DIR, HEADGATE_MAIL_LANGUAGE: ${error.message}`]);
   }
 }
 
