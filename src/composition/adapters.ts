@@ -51,7 +51,7 @@ async function openStore(config: Config, log: Logger) {
   return {
     hash,
     admission,
-    challenges: createRedisChallengeStore(connection),
+    challenges: createRedisChallengeStore({ connection, secret }),
     enrolments: createRedisEnrolmentStore({ connection, hash, secret }),
     usedCodes: createRedisUsedCodes({ connection, hash }),
     notes: createRedisSessionNotes({ connection, hash }),
@@ -93,7 +93,9 @@ export function openMailer(config: Config) {
     });
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new ConfigError([`HEADGATE_SMTP_URL, HEADGATE_MAIL_FROM, HEADGATE_MAIL_TEMPLATES_DIR, HEADGATE_MAIL_LANGUAGE: ${error.message}`]);
+    throw new ConfigError([
+      `HEADGATE_SMTP_URL, HEADGATE_MAIL_FROM, HEADGATE_MAIL_TEMPLATES_DIR, HEADGATE_MAIL_LANGUAGE: ${error.message}`,
+    ]);
   }
 }
 

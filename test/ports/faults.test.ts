@@ -27,7 +27,7 @@ function open(url: string, options: Partial<RedisAdmissionDeps> = {}) {
   const changes: boolean[] = [];
   const connection = connectRedis({ url, onAvailability: (available) => changes.push(available) });
   const admission = createRedisAdmission({ connection, random: systemRandom, ...options });
-  const challenges = createRedisChallengeStore(connection);
+  const challenges = createRedisChallengeStore({ connection, secret: "s".repeat(32) });
   cleanUp.push(async () => {
     await admission.close();
     await connection.close();
