@@ -27,10 +27,10 @@ test("a realm without rules refuses nothing; rules that only the realm can check
 test("every broken rule is named, with the field that it is about", () => {
   const policy = { ...none, minLength: 8, minUppercase: 1, minDigits: 2, minSpecial: 1 };
   expect(brokenRules(policy, "abc", "newPassword", owner)).toEqual([
-    { path: "newPassword", message: "must be at least 8 characters long" },
-    { path: "newPassword", message: "must have at least 1 upper-case letter" },
-    { path: "newPassword", message: "must have at least 2 digits" },
-    { path: "newPassword", message: "must have at least 1 special character" },
+    { path: "newPassword", message: "must have at least 8 characters" },
+    { path: "newPassword", message: "must contain at least 1 upper-case letter" },
+    { path: "newPassword", message: "must contain at least 2 digits" },
+    { path: "newPassword", message: "must contain at least 1 special character" },
   ]);
 });
 

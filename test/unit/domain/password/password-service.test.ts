@@ -193,8 +193,8 @@ describe("a password that breaks the policy", () => {
     const token = await issue();
     await expect(confirm(token, { newPassword: "short" })).rejects.toMatchObject({
       code: "VALIDATION_ERROR",
-      message: "newPassword: must be at least 8 characters long",
-      issues: [{ path: "newPassword", message: "must be at least 8 characters long" }],
+      message: "newPassword: must have at least 8 characters",
+      issues: [{ path: "newPassword", message: "must have at least 8 characters" }],
     });
     await expect(confirm(token, { newPassword: "Jane@Example.com" })).rejects.toMatchObject({
       issues: [{ path: "newPassword", message: "must not be the e-mail address" }],
