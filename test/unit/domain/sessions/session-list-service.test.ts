@@ -86,13 +86,14 @@ describe("revoke", () => {
     const other = directory.add({ record: { email: "joe@example.com" } }).record.userId;
     const foreign = directory.openSession(other, appOne.id);
     const ended = directory.openSession(userId, appOne.id);
+    const live = directory.openSession(userId, appOne.id);
     await service.revoke(userId, ended);
     const errors = await Promise.all(
       [foreign, ended, "x".repeat(24), "../../users"].map((id) => service.revoke(userId, id).catch((error) => error)),
     );
     for (const error of errors) expect(error).toEqual(errors[0]);
     expect(errors[0]).toMatchObject({ code: "CONFLICT" });
-    expect([...directory.sessions.keys()]).toEqual([foreign]);
+    expect([...directory.sessions.keys()]).toEqual([foreign, live]);
   });
 });
 
