@@ -56,7 +56,7 @@ function decodeBody(part: Part, type: string): string {
     encoding === "base64"
       ? Buffer.from(part.body, "base64")
       : encoding === "quoted-printable"
-        ? quotedPrintable(part.body.replaceAll(/[ \t]*=\r\n/g, ""))
+        ? quotedPrintable(part.body.replaceAll(/=[ \t]*\r\n/g, ""))
         : Buffer.from(part.body, "latin1");
   return decodeBytes(bytes, parameter(type, "charset"));
 }
