@@ -21,7 +21,7 @@ export type Adapters = Awaited<ReturnType<typeof openAdapters>>;
  * most calls that are made under one, each up to its time-out.
  */
 function leaseMs(config: Config): number {
-  const callsUnderTheGate = 6;
+  const callsUnderTheGate = 12;
   return callsUnderTheGate * config.HEADGATE_KEYCLOAK_TIMEOUT_MS + 2_000;
 }
 

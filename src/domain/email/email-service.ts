@@ -8,7 +8,7 @@ import type { Admission } from "../ports/admission.ts";
 import type { KeyedHash } from "../ports/keyed-hash.ts";
 import type { MailOutbox } from "../ports/mail.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
-import { mailBucket } from "./mail-limits.ts";
+import { mailBucket, mayMail } from "./mail-limits.ts";
 import type { MailTokens } from "./mail-tokens.ts";
 
 export interface EmailService {
@@ -16,7 +16,9 @@ export interface EmailService {
    * Has a verification mail sent, if an account with this unverified address exists. What happens here is the same in either
    * case: the mail is made later.
    *
-   * @throws AuthError RATE_LIMITED, for known and unknown addresses alike
+   * An address that has had its share of mails gets no more for a while, known and unknown ones alike.
+   *
+   * @throws AuthError RATE_LIMITED
    */
   requestVerification(request: {
     readonly client: AuthenticatedClient;
@@ -49,7 +51,7 @@ export function createEmailService(deps: {
 
   return {
     async requestVerification({ client, email, limits }) {
-      await chargeLimits(admission, limits, mailBucket(limits, hash, "verify-email", email));
+      if (!(await mayMail(admission, limits, mailBucket(limits, hash, "verify-email", email)))) return;
       await outbox.add({ type: "request", purpose: "verify-email", email, appId: client.app.id });
     },
 

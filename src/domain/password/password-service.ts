@@ -1,6 +1,6 @@
 import { AuthError } from "../../contract/errors.ts";
 import type { AuthenticatedClient } from "../clients/client-authenticator.ts";
-import { mailBucket } from "../email/mail-limits.ts";
+import { mailBucket, mayMail } from "../email/mail-limits.ts";
 import type { MailTokens } from "../email/mail-tokens.ts";
 import type { AccountGate } from "../lockout/account-gate.ts";
 import { userAccountName } from "../lockout/account-name.ts";
@@ -20,7 +20,9 @@ export interface PasswordService {
    * Has a reset mail sent, if an enabled account with this address exists. What happens here is the same in either case: the
    * mail is made later.
    *
-   * @throws AuthError RATE_LIMITED, for known and unknown addresses alike
+   * An address that has had its share of mails gets no more for a while, known and unknown ones alike.
+   *
+   * @throws AuthError RATE_LIMITED
    */
   requestReset(request: {
     readonly client: AuthenticatedClient;
@@ -99,7 +101,7 @@ export function createPasswordService(deps: {
 
   return {
     async requestReset({ client, email, limits }) {
-      await chargeLimits(admission, limits, mailBucket(limits, hash, "reset-password", email));
+      if (!(await mayMail(admission, limits, mailBucket(limits, hash, "reset-password", email)))) return;
       await outbox.add({ type: "request", purpose: "reset-password", email, appId: client.app.id });
     },
 

@@ -50,13 +50,13 @@ describe("asking for the mail", () => {
 
   // Threat: a mailbox is flooded in somebody else's name; or the limit itself tells which addresses have accounts.
   test.each(["jane@example.com", "nobody@example.com"])(
-    "is limited for %s, variants of it included",
+    "is limited for %s, variants of it included, and answers as ever",
     async (address) => {
       const { request, outbox } = setUp();
-      for (let round = 0; round < 5; round += 1) await request(address);
-      await expect(request(address)).rejects.toMatchObject({ code: "RATE_LIMITED", retryAfterSeconds: 3600 });
-      await expect(request(` ${address.toUpperCase()}`)).rejects.toMatchObject({ code: "RATE_LIMITED" });
-      expect(outbox.jobs).toHaveLength(5);
+      for (let round = 0; round < 10; round += 1) await request(address);
+      await expect(request(address)).resolves.toBeUndefined();
+      await expect(request(` ${address.toUpperCase()}`)).resolves.toBeUndefined();
+      expect(outbox.jobs).toHaveLength(10);
     },
   );
 });

@@ -54,11 +54,11 @@ describe("asking for the mail", () => {
   });
 
   test("is limited per address, apart from verification mails and from logins", async () => {
-    const { request, admission } = setUp();
-    for (let round = 0; round < 5; round += 1) await request("nobody@example.com");
-    await expect(request("nobody@example.com")).rejects.toMatchObject({ code: "RATE_LIMITED" });
+    const { request, admission, outbox } = setUp();
+    for (let round = 0; round < 12; round += 1) await request("nobody@example.com");
+    expect(outbox.jobs).toHaveLength(10);
     const [, bucket] = admission.charges[0] ?? [];
-    expect(bucket).toMatchObject({ policy: "account", limit: 5, windowSeconds: 3600 });
+    expect(bucket).toMatchObject({ policy: "account", limit: 10, windowSeconds: 3600 });
   });
 });
 
