@@ -1,15 +1,13 @@
 #!/usr/bin/env node
-// The `headgate` command: the built program where there is one, else the sources. It installs nothing.
+// The `headgate` command. Node runs the sources as they are, so nothing is built; it installs nothing either.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { fetchedRuntime, isNewEnough, NEEDED, runtimeEnv } from "./lib/node-runtime.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const built = join(root, "dist", "main.js");
-const entry = existsSync(built) ? built : join(root, "src", "main.ts");
+const entry = join(root, "src", "main.ts");
 
 if (isNewEnough(process.versions.node)) {
   await import(pathToFileURL(entry).href);

@@ -76,6 +76,10 @@ try {
   // The IPC channel is there to be closed: the entry learns from it that this process is gone, however it went.
   const child = spawn(node, [resolve(root, entry), ...args], { stdio: ["inherit", "inherit", "inherit", "ipc"], env });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  // npm runs scripts in a shell, which may die of a signal without passing it on: then we are nobody's child any more.
+  const parent = process.ppid;
+  const orphaned = () => process.ppid !== parent && child.kill("SIGTERM");
+  if (process.env.npm_lifecycle_event) setInterval(orphaned, 500).unref();
   child.on("error", (error) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);

@@ -51,7 +51,7 @@ async function openStore(config: Config, log: Logger) {
   return {
     hash,
     admission,
-    challenges: createRedisChallengeStore(connection),
+    challenges: createRedisChallengeStore({ connection, secret }),
     enrolments: createRedisEnrolmentStore({ connection, hash, secret }),
     usedCodes: createRedisUsedCodes({ connection, hash }),
     notes: createRedisSessionNotes({ connection, hash }),
@@ -83,16 +83,19 @@ function openKeycloak(config: Config, log: Logger) {
 
 /** @throws ConfigError when the mail server's URL, the sender or a template cannot be used */
 export function openMailer(config: Config) {
-  const templatesDir = config.HEADGATE_MAIL_TEMPLATES;
+  const templatesDir = config.HEADGATE_MAIL_TEMPLATES_DIR;
   try {
     return createSmtpMailer({
       url: config.HEADGATE_SMTP_URL,
       from: config.HEADGATE_MAIL_FROM,
+      language: config.HEADGATE_MAIL_LANGUAGE,
       ...(templatesDir === undefined ? {} : { templatesDir }),
     });
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new ConfigError([`HEADGATE_SMTP_URL, HEADGATE_MAIL_FROM, HEADGATE_MAIL_TEMPLATES: ${error.message}`]);
+    throw new ConfigError([
+      `HEADGATE_SMTP_URL, HEADGATE_MAIL_FROM, HEADGATE_MAIL_TEMPLATES_DIR, HEADGATE_MAIL_LANGUAGE: ${error.message}`,
+    ]);
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync, type Stats, unwatchFile, watchFile } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { z } from "zod";
 import { ConfigError } from "./config.ts";
 
@@ -64,11 +64,25 @@ export function readAppsFile(path: string): ReadonlyMap<string, ConfiguredApp> {
   return new Map(parsed.data.apps.map((each) => [each.id, Object.freeze(each)]));
 }
 
+/** What tells one state of a file from another; a file that cannot be looked at has a state too. */
+function versionOf(path: string): string {
+  try {
+    const { ino, mtimeNs, size } = statSync(path, { bigint: true });
+    return `${ino} ${mtimeNs} ${size}`;
+  } catch {
+    return "none";
+  }
+}
+
 /** Follows an apps file from now on. A change that cannot be used is reported, and what was read before stays in force. */
 export function watchAppsFile(path: string, log: AppsFileLog): Apps & { close(): void } {
+  // Always taken before reading: what changes in between is then read again.
+  let version = versionOf(path);
   let apps = readAppsFile(path);
-  const onChange = (now: Stats, before: Stats) => {
-    if (now.mtimeMs === before.mtimeMs && now.ino === before.ino && now.size === before.size) return;
+  function look(): void {
+    const now = versionOf(path);
+    if (now === version) return;
+    version = now;
     try {
       apps = readAppsFile(path);
       log.info({ apps: apps.size }, "apps file reloaded");
@@ -78,13 +92,13 @@ export function watchAppsFile(path: string, log: AppsFileLog): Apps & { close():
         "apps file not usable, the former one stays",
       );
     }
-  };
-  watchFile(path, { interval: pollMs, persistent: false }, onChange);
+  }
+  const timer = setInterval(look, pollMs).unref();
   return {
     find: (clientId) => apps.get(clientId),
     get size() {
       return apps.size;
     },
-    close: () => unwatchFile(path, onChange),
+    close: () => clearInterval(timer),
   };
 }

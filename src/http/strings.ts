@@ -33,9 +33,13 @@ export const anyText = () => wellFormed();
 /** A string of `min` to `max` code points, taken as it is. */
 export const text = (min: number, max: number) => bounded(wellFormed(), min, max);
 
-/** A string of `min` to `max` code points after blanks around it are removed. */
-export const trimmedText = (min: number, max: number) =>
-  bounded(wellFormed().trim(), min, max).openapi({ pattern: "\\S" });
+/** Blanks count for the upper limit, so that the document says exactly what is taken. */
+function trimmed(min: number, max: number) {
+  return bounded(bounded(wellFormed(), min, max).trim(), min, max);
+}
+
+/** A string of `min` to `max` code points, from which blanks around it are removed. */
+export const trimmedText = (min: number, max: number) => trimmed(min, max).openapi({ pattern: "\\S" });
 
 /** Something before one `@` and something after it; no blanks, no control characters. Unicode is allowed. */
 const emailPattern = /^[^\s\p{Cc}@]+@[^\s\p{Cc}@]+$/u;
@@ -45,13 +49,9 @@ const emailPattern = /^[^\s\p{Cc}@]+@[^\s\p{Cc}@]+$/u;
  * account to the gateway's counters and another one upstream.
  */
 export const email = () =>
-  trimmedText(1, limits.emailMaxLength)
+  trimmed(1, limits.emailMaxLength)
     .refine((text) => emailPattern.test(text), { error: "must be an e-mail address" })
-    .openapi({
-      format: "email",
-      pattern: "^\\s*[^\\s@]+@[^\\s@]+\\s*$",
-      description: "Trimmed; case does not matter.",
-    });
+    .openapi({ format: "email", description: "Trimmed; case does not matter." });
 
 /** A password, taken as it is: neither trimmed nor cut. */
 export const password = () =>

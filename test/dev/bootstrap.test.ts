@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 const bin = join(import.meta.dirname, "..", "..", "bin");
 
@@ -84,6 +84,48 @@ describe("bin/run.mjs", () => {
     child.kill("SIGTERM");
     expect(await once(child, "exit")).toEqual([5, null]);
   });
+
+  // Fault: a script or an editor ends `npm run dev` by a signal to npm alone. npm starts scripts in a shell, and a shell
+  // between the two keeps the signal for itself: the servers would go on running, and nobody would know.
+  test.each(["SIGINT", "SIGTERM"] as const)("ends when npm alone gets a %s", async (signal) => {
+    const { scripts } = JSON.parse(await readFile(join(bin, "..", "package.json"), "utf8"));
+    const script = scripts.dev.replace("src/dev/main.ts", "entry.ts");
+    await writeFile(join(project, "package.json"), JSON.stringify({ type: "module", scripts: { dev: script } }));
+    const gone = await stoppedBy(signal, "npm", ["run", "--silent", "dev"]);
+    expect(gone).toBe("stopped");
+  });
+
+  test("ends when the shell that npm started it in is killed", async () => {
+    const command = `'${process.execPath}' bin/run.mjs entry.ts; true`;
+    expect(await stoppedBy("SIGKILL", "sh", ["-c", command], { npm_lifecycle_event: "dev" })).toBe("stopped");
+  });
+
+  /** Starts the entry by a command, sends a signal to that command alone, and gives what the entry notes when it ends. */
+  async function stoppedBy(signal: NodeJS.Signals, command: string, args: string[], env: NodeJS.ProcessEnv = {}) {
+    const note = join(dir, "note");
+    const onEnd = `process.on(signal, () => { writeFileSync(${JSON.stringify(note)}, "stopped"); process.exit(); })`;
+    await writeFile(
+      join(project, "entry.ts"),
+      `import { writeFileSync } from "node:fs";
+for (const signal of ["SIGINT", "SIGTERM"]) ${onEnd};
+console.log("up"); setInterval(() => {}, 1000);`,
+    );
+    const all = { ...process.env, HEADGATE_CACHE_DIR: cache, ...env };
+    const child = spawn(command, args, {
+      cwd: project,
+      env: all,
+      detached: true,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(child.stdout, "data");
+    child.kill(signal);
+    try {
+      return await vi.waitFor(() => readFile(note, "utf8"), { timeout: 10_000 });
+    } catch {
+      process.kill(-(child.pid ?? 0), "SIGKILL");
+      return "still running";
+    }
+  }
 
   test.each(["18.20.4", "20.20.2", "22.18.0", "23.11.0", "24.2.0"])(
     "on Node %s fetches a newer one, once",
@@ -178,11 +220,8 @@ describe("dependencies", () => {
 });
 
 describe("bin/headgate.mjs", () => {
-  test("runs the built program where there is one, else the sources", async () => {
+  test("runs the sources as they are", async () => {
     expect((await run("headgate.mjs", ["start"])).stdout).toBe("main of start\n");
-    await mkdir(join(project, "dist"));
-    await writeFile(join(project, "dist", "main.js"), "console.log('built');\n");
-    expect((await run("headgate.mjs", ["start"])).stdout).toBe("built\n");
   });
 
   test("on an old Node says what to do, in one line", async () => {

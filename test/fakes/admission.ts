@@ -45,6 +45,7 @@ export interface FakeAdmission extends Admission {
   readonly settledAttempts: readonly SettledAttempt[];
   readonly settledFlights: readonly { readonly ticketId: string; readonly ttlSeconds: number | undefined }[];
   readonly unlocked: readonly string[];
+  readonly invalidated: readonly string[];
   /** The values that flights have left. */
   readonly left: Map<string, string>;
 }
@@ -64,6 +65,7 @@ export function createFakeAdmission(script: AdmissionScript = {}): FakeAdmission
   const settledAttempts: SettledAttempt[] = [];
   const settledFlights: { ticketId: string; ttlSeconds: number | undefined }[] = [];
   const unlocked: string[] = [];
+  const invalidated: string[] = [];
   const left = new Map<string, string>();
   let tickets = 0;
 
@@ -89,6 +91,7 @@ export function createFakeAdmission(script: AdmissionScript = {}): FakeAdmission
     settledAttempts,
     settledFlights,
     unlocked,
+    invalidated,
     left,
     async charge(buckets) {
       charges.push(buckets);
@@ -127,6 +130,10 @@ export function createFakeAdmission(script: AdmissionScript = {}): FakeAdmission
     async unlock(account) {
       if (script.entryFault !== undefined) throw script.entryFault;
       unlocked.push(account);
+    },
+    async invalidateChallenges(account) {
+      if (script.entryFault !== undefined) throw script.entryFault;
+      invalidated.push(account);
     },
   };
 }

@@ -99,6 +99,7 @@ export function createGateAdmission(clock: Clock): GateAdmission {
         resolve();
         return { ...refused, buckets: charge.buckets };
       };
+      if (state.lockedUntil > 0 && state.lockedUntil <= clock.now()) clear(state);
       const { attempt, notInvalidatedSince } = entry;
       if (attempt !== undefined && state.lockedUntil > clock.now()) {
         return refuse({ kind: "locked", retryAfterSeconds: Math.ceil((state.lockedUntil - clock.now()) / 1000) });

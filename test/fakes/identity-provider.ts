@@ -32,6 +32,7 @@ export function createFakeIdentityProvider(behaviour: Partial<IdentityProvider> 
     checkClient: recorded("checkClient"),
     passwordGrant: recorded("passwordGrant"),
     totpGrant: recorded("totpGrant"),
+    mintGrant: recorded("mintGrant"),
     exchange: recorded("exchange"),
     refresh: recorded("refresh"),
     logout: recorded("logout"),

@@ -3,8 +3,8 @@ import type { App } from "../../src/domain/ports/app-registry.ts";
 import type { EndUser, IssuedTokens, UserRecord } from "../../src/domain/ports/identity-provider.ts";
 
 /** Who appears in the unit tests. */
-export const openApp: App = { id: "cca_open", displayName: "Open app", licensed: false };
-export const licensedApp: App = { id: "cca_licensed", displayName: "Licensed app", licensed: true };
+export const openApp: App = { id: "cca_open", displayName: "Open app", licensed: false, links: {} };
+export const licensedApp: App = { id: "cca_licensed", displayName: "Licensed app", licensed: true, links: {} };
 
 export const clientOf = (app: App): AuthenticatedClient => ({ app, credentials: { id: app.id, secret: "ccas_right" } });
 
@@ -24,6 +24,7 @@ export const jane: UserRecord = {
 export function tokensWith(licenses?: readonly string[]): IssuedTokens {
   const { userId, email, firstName, lastName } = jane;
   return {
+    sessionId: "session-1",
     accessToken: "access-1",
     refreshToken: "refresh-1",
     idToken: "id-1",

@@ -158,7 +158,10 @@ export function createUserDirectory(clock: Clock): UserDirectory {
         if (!user.enabled) return { kind: "disabled" };
         if (user.record.requiredActions.length > 0) return { kind: "accountIncomplete" };
         const sessionId = openSession(user.record.userId, "headless-otp");
-        return { kind: "verified", subject: { accessToken: `proof ${sessionId}`, sessionId } };
+        return {
+          kind: "verified",
+          subject: { accessToken: `proof ${sessionId}`, sessionId, userId: user.record.userId },
+        };
       }),
     mintGrant: ({ username }) =>
       faults.call("mintGrant", () => {
@@ -166,7 +169,10 @@ export function createUserDirectory(clock: Clock): UserDirectory {
         if (user === undefined || !user.enabled || user.administrator) return { kind: "rejected" };
         if (user.record.requiredActions.length > 0) return { kind: "accountIncomplete" };
         const sessionId = openSession(user.record.userId, "headless-mint");
-        return { kind: "verified", subject: { accessToken: `proof ${sessionId}`, sessionId } };
+        return {
+          kind: "verified",
+          subject: { accessToken: `proof ${sessionId}`, sessionId, userId: user.record.userId },
+        };
       }),
     exchange: ({ client, subject }) =>
       faults.call("exchange", () => {

@@ -30,12 +30,21 @@ export function bucketsSuite(engine: string, start: StartEngine): void {
     test.each([1, 7, 999])("hold exactly their limit of %d at one moment", async (limit) => {
       const { admission } = await store.instance();
       const bucket = { ...slowBucket("client", limit), windowSeconds: 86_400 };
-      let charged = 0;
+      const left: (number | undefined)[] = [];
       for (let sent = 0; sent < limit + 5; sent += 100) {
         const batch = Array.from({ length: Math.min(100, limit + 5 - sent) }, () => admission.charge([bucket]));
-        charged += (await Promise.all(batch)).filter(({ kind }) => kind === "charged").length;
+        for (const { kind, buckets } of await Promise.all(batch))
+          if (kind === "charged") left.push(buckets[0]?.remaining);
       }
-      expect(charged).toBe(limit);
+      expect(left).toEqual(Array.from({ length: limit }, (_, index) => limit - 1 - index));
+    });
+
+    test("never refuse for longer than the policy's window, also after it was made shorter", async () => {
+      const { admission } = await store.instance();
+      const bucket = slowBucket("client", 1);
+      await admission.charge([bucket]);
+      const { buckets } = await admission.charge([{ ...bucket, windowSeconds: 60 }]);
+      expect(buckets[0]?.resetSeconds).toBe(60);
     });
 
     // Threat: requests over several instances in parallel exceed a limit that each instance keeps.
@@ -141,6 +150,33 @@ export function bucketsSuite(engine: string, start: StartEngine): void {
         kind: "limited",
         policy: "client",
       });
+    });
+
+    test("that are empty are told in the request's order, in whatever slot they lie", async () => {
+      const { admission } = await store.instance();
+      const account = freshName();
+      const own = { ...slowBucket("account", 1, account), afterLock: true };
+      const others = ["client", "address"].map((policy) => slowBucket(policy, 1));
+      for (const bucket of [own, ...others]) await admission.charge([bucket]);
+      const entry = { account, attempt: passwordBudget };
+      expect(await admission.enterAccount(entry, [...others, own])).toMatchObject({ policy: "client" });
+      expect(await admission.enterAccount(entry, [...others.toReversed(), own])).toMatchObject({ policy: "address" });
+    });
+
+    test("are not filled by a refusal that meets a locked account", async () => {
+      const { admission } = await store.instance();
+      const account = freshName();
+      const once = { ...passwordBudget, maxAttempts: 1 };
+      const own = { ...slowBucket("account", 5, account), afterLock: true };
+      const entry = { account, attempt: once };
+      await admission.settleAccount(ticketOf(await admission.enterAccount(entry, [own])), "failed", once);
+      const empty = slowBucket("client", 1);
+      await admission.charge([empty]);
+      expect(await admission.enterAccount(entry, [empty, own])).toMatchObject({
+        kind: "limited",
+        buckets: [{ remaining: 0 }, { remaining: 4 }],
+      });
+      expect((await admission.charge([own])).buckets[0]?.remaining).toBe(3);
     });
 
     test("are charged for a busy answer and once for a wait", async () => {

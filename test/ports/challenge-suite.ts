@@ -20,7 +20,8 @@ export const challenge: Challenge = {
 export function challengeSuite(engine: string, start: StartEngine): void {
   describe(`the challenge store on ${engine}`, () => {
     const harness = useEngine(start);
-    const open = async () => createRedisChallengeStore((await harness.instance()).connection);
+    const open = async () =>
+      createRedisChallengeStore({ connection: (await harness.instance()).connection, secret: "s".repeat(32) });
 
     test("keeps a challenge until it is taken", async () => {
       const store = await open();

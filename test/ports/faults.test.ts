@@ -27,7 +27,7 @@ function open(url: string, options: Partial<RedisAdmissionDeps> = {}) {
   const changes: boolean[] = [];
   const connection = connectRedis({ url, onAvailability: (available) => changes.push(available) });
   const admission = createRedisAdmission({ connection, random: systemRandom, ...options });
-  const challenges = createRedisChallengeStore(connection);
+  const challenges = createRedisChallengeStore({ connection, secret: "s".repeat(32) });
   cleanUp.push(async () => {
     await admission.close();
     await connection.close();
@@ -124,6 +124,8 @@ describe("a Redis", () => {
     const one = open(server.url);
     const operator = open(server.url).connection;
     await until(one.answers);
+    const connectionId = () => one.connection.call((client) => client.client("ID"));
+    const before = await connectionId();
     await operator.call((client) => client.call("REPLICAOF", "127.0.0.1", "1"));
     await one.refusesEverything();
     await until(() =>
@@ -134,6 +136,8 @@ describe("a Redis", () => {
     );
     await until(() => succeeds(operator.call((client) => client.call("REPLICAOF", "NO", "ONE"))));
     await until(one.answers);
+    // The address may lead to another server by now: it has been asked again.
+    expect(await connectionId()).not.toBe(before);
   });
 
   test("that is out of memory admits nobody, but takes verdicts and frees gates", async () => {
@@ -149,6 +153,27 @@ describe("a Redis", () => {
     expect(await one.admission.lockoutState(account)).toMatchObject({ passwordAttempts: 1 });
     await one.connection.call((client) => client.config("SET", "maxmemory", "0"));
     expect(await one.answers()).toBe(true);
+  });
+
+  // Threat: a repeated command counts, takes or hands over twice.
+  test("that drops the connection under a command fails it and does not get it again", async () => {
+    const server = await startServer();
+    const one = open(server.url);
+    const operator = open(server.url).connection;
+    await until(async () => (await one.answers()) && succeeds(operator.ping()));
+    const id = await one.connection.call((client) => client.client("ID"));
+    await operator.call((client) => client.call("CLIENT", "PAUSE", 600_000, "WRITE"));
+    const name = freshName();
+    const cut = expect(one.challenges.put(name, challenge, 60)).rejects.toBeInstanceOf(StoreUnavailable);
+    await until(async () => {
+      const list = await operator.call((client) => client.client("LIST"));
+      return new RegExp(`id=${id} .*flags=b`).test(String(list));
+    });
+    await operator.call((client) => client.call("CLIENT", "KILL", "ID", String(id)));
+    await cut;
+    await operator.call((client) => client.call("CLIENT", "UNPAUSE"));
+    await until(one.answers);
+    expect(await one.challenges.get(name)).toBeUndefined();
   });
 
   test("that drops the subscriber's connection is listened to again", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { keys } from "../../src/adapters/redis/keys.ts";
 import type { Ticket } from "../../src/domain/ports/admission.ts";
 import { until } from "../support/redis.ts";
 import type { StartEngine } from "./engines.ts";
@@ -8,6 +9,9 @@ import { freshName, type Instance, slowBucket, useEngine } from "./harness.ts";
 export function flightSuite(engine: string, start: StartEngine): void {
   describe(`a flight on ${engine}`, () => {
     const store = useEngine(start);
+
+    const hasWaiters = async (flight: string) =>
+      (await store.stored()).some(({ key }) => key === keys.flight(flight).queue);
 
     async function lead({ admission }: Instance, flight: string): Promise<Ticket> {
       const entry = await admission.enterFlight({ flight }, []);
@@ -38,8 +42,9 @@ export function flightSuite(engine: string, start: StartEngine): void {
       const flight = freshName();
       const leader = await lead(one, flight);
       const next = lead(one, flight);
-      await until(async () => (await store.stored()).some(({ key }) => key.includes(flight) && key.endsWith(":fq")));
+      await until(() => hasWaiters(flight));
       await one.admission.settleFlight(leader);
+      expect(await hasWaiters(flight)).toBe(false);
       expect((await next).id).not.toBe(leader.id);
     });
 
@@ -49,6 +54,7 @@ export function flightSuite(engine: string, start: StartEngine): void {
       const dead = await lead(one, flight);
       const next = await lead(one, flight);
       await one.admission.settleFlight(dead, { value: "too late", ttlSeconds: 10 });
+      expect((await store.stored()).filter(({ text }) => text.includes("too late"))).toEqual([]);
       await one.admission.settleFlight(next, { value: "in time", ttlSeconds: 10 });
       expect(await one.admission.enterFlight({ flight }, [])).toMatchObject({ kind: "replayed", value: "in time" });
     });
@@ -70,11 +76,13 @@ export function flightSuite(engine: string, start: StartEngine): void {
       deaf.connection.subscriber.close();
       const flight = freshName();
       const leader = await lead(one, flight);
-      const waiting = deaf.admission.enterFlight({ flight }, []);
-      await until(async () => (await store.stored()).some(({ key }) => key.includes(flight) && key.endsWith(":fq")));
+      const bucket = slowBucket("client", 9);
+      const waiting = deaf.admission.enterFlight({ flight }, [bucket]);
+      await until(() => hasWaiters(flight));
       const value = JSON.stringify({ text: "two words\n\u00e4\u{1f511} \0", list: [" "] });
       await one.admission.settleFlight(leader, { value, ttlSeconds: 10 });
-      expect(await waiting).toMatchObject({ kind: "replayed", value });
+      expect(await waiting).toMatchObject({ kind: "replayed", value, buckets: [{ remaining: 8 }] });
+      expect((await one.admission.charge([bucket])).buckets[0]?.remaining).toBe(7);
     });
 
     test("charges buckets for a replay and refuses when one is empty", async () => {

@@ -27,6 +27,8 @@ export interface Harness {
   instance(options?: InstanceOptions): Promise<Instance>;
   /** Everything in the store. */
   stored(): Promise<StoredKey[]>;
+  /** How many entries wait for the account's gate. */
+  waiting(account: string): Promise<number>;
   /** Resolves when so many entries wait for the account's gate. */
   untilWaiting(account: string, count: number): Promise<void>;
   /** Clients of the store's nodes, for a look behind the adapter. */
@@ -71,16 +73,20 @@ export function useEngine(start: StartEngine): Harness {
     await engine?.stop();
   });
 
+  const waiting = (account: string) => raw.llen(keys.account(account).queue);
+
   return {
     async instance(options = {}) {
-      const connection = connectRedis({ url: engine.url });
+      // Nothing here is about time-outs: a slow machine must not become a fault.
+      const connection = connectRedis({ url: engine.url, commandTimeoutMs: 10_000 });
       const admission = createRedisAdmission({ connection, random: systemRandom, ...options });
       open.push({ connection, admission });
       await until(() => succeeds(connection.ping()));
       return { connection, admission };
     },
     stored: () => readNodes(engine.ports),
-    untilWaiting: (account, count) => until(async () => (await raw.llen(keys.account(account).queue)) === count),
+    waiting,
+    untilWaiting: (account, count) => until(async () => (await waiting(account)) === count),
     nodes: () => (raw instanceof Cluster ? raw.nodes("master") : [raw]),
   };
 }

@@ -16,7 +16,7 @@ export function hygieneSuite(engine: string, start: StartEngine): void {
     // Threat: the store fills up with what attackers make it remember.
     test("has a time to live on every key after any sequence of calls", async () => {
       const { admission, connection } = await store.instance({ leaseMs: 40, waitMs: 60, queueLimit: 1 });
-      const challenges = createRedisChallengeStore(connection);
+      const challenges = createRedisChallengeStore({ connection, secret: "s".repeat(32) });
       const accounts = [freshName(), freshName()];
       const flight = freshName();
       const call = fc.tuple(fc.nat(5), fc.nat(1), results, fc.boolean());

@@ -126,6 +126,17 @@ export function lockoutSuite(engine: string, start: StartEngine): void {
       await until(async () => (await one.admission.lockoutState(account)).passwordAttempts === 0);
     });
 
+    // Threat: a slow check outlives its own count and is a free guess.
+    test("counts a wrong attempt whose count ran out while it was on its way", async () => {
+      const one = await store.instance();
+      const account = freshName();
+      const budget = { ...passwordBudget, lockSeconds: 1 };
+      const ticket = ticketOf(await one.admission.enterAccount({ account, attempt: budget }, []));
+      await until(async () => (await one.admission.lockoutState(account)).passwordAttempts === 0);
+      await one.admission.settleAccount(ticket, "failed", budget);
+      expect(await one.admission.lockoutState(account)).toMatchObject({ passwordAttempts: 1 });
+    });
+
     // Threat: the second factor is guessed without end, a password login at a time (Zitadel CVE-2025-64102).
     test("keeps the budgets apart; either locks the whole account", async () => {
       const one = await store.instance();

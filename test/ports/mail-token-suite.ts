@@ -93,6 +93,7 @@ export function mailTokenSuite(engine: string, start: StartEngine): void {
       const taken = await store.take(older);
       await store.put(newer, token, 1800);
       await store.restore(older, token, taken?.remainingMs ?? 0);
+      expect((await harness.stored()).filter(({ key }) => key.includes(`${older}}`))).toEqual([]);
       expect(await store.take(older)).toBeUndefined();
       expect(await store.take(newer)).toBeDefined();
       await store.restore(older, token, taken?.remainingMs ?? 0);

@@ -36,6 +36,7 @@ export function gatewayEnv(options: Pick<TestGatewayOptions, "redisUrl" | "env">
     HEADGATE_KEYCLOAK_URL: keycloakUrl,
     HEADGATE_KEYCLOAK_REALM: realm,
     HEADGATE_REDIS_URL: options.redisUrl,
+    HEADGATE_SMTP_URL: process.env["HEADGATE_TEST_SMTP_URL"] ?? "smtp://127.0.0.1:1",
     ...options.env,
   };
 }

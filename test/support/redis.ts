@@ -40,14 +40,19 @@ export async function startRedis(options: { port?: number; args?: readonly strin
   const port = options.port ?? (await freePort());
   const dir = await mkdtemp(join(tmpdir(), "headgate-redis-"));
   const settings = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir];
-  const child = spawn("redis-server", [...settings, ...(options.args ?? [])], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn("redis-server", [...settings, ...(options.args ?? [])], { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    output += chunk.toString();
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
   const failure = once(child, "error").then(([error]: Error[]) => error);
   const end = once(child, "close");
+  const endWithTests = () => child.kill("SIGKILL");
+  process.once("exit", endWithTests);
   const stop = async () => {
+    process.off("exit", endWithTests);
     if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
       child.kill("SIGKILL");
       await end;
@@ -55,7 +60,15 @@ export async function startRedis(options: { port?: number; args?: readonly strin
     await rm(dir, { recursive: true, force: true });
   };
 
-  const failed = await Promise.race([failure, end.then(() => new Error(output)), answers(port)]);
+  const probe = new Redis(port, { retryStrategy: () => 20, maxRetriesPerRequest: null });
+  probe.on("error", () => undefined);
+  // A server that wants a password answers too.
+  const answer = probe.ping().then(
+    () => undefined,
+    (error: Error) => (error.message.startsWith("NOAUTH") ? undefined : error),
+  );
+  const failed = await Promise.race([failure, end.then(() => new Error(output)), answer]);
+  probe.disconnect();
   if (failed instanceof Error) {
     await stop();
     throw startError(failed);
@@ -120,19 +133,6 @@ export const succeeds = (call: Promise<unknown>): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-async function answers(port: number): Promise<void> {
-  const client = new Redis(port, { retryStrategy: () => 20, maxRetriesPerRequest: null });
-  client.on("error", () => undefined);
-  try {
-    await client.ping();
-  } catch (error) {
-    // A server that wants a password answers too.
-    if (!(error instanceof Error && error.message.startsWith("NOAUTH"))) throw error;
-  } finally {
-    client.disconnect();
-  }
-}
 
 function startError(error: Error): Error {
   if ("code" in error && error.code === "ENOENT")

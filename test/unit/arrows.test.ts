@@ -108,8 +108,12 @@ const detours: readonly (readonly [room: string, specifier: string])[] = [
 
 /** What only main, adapters and dev may touch. */
 const globals: readonly (readonly [code: string, denied: readonly string[], allowed: readonly string[]])[] = [
-  ["process.env", ["domain/login", "limits", "http", "contract", "observability", "cli"], ["main", "adapters", "dev"]],
-  ["fetch", ["domain/login", "limits", "http/headless", "contract", "observability"], ["main", "adapters/keycloak"]],
+  [
+    "process.env",
+    ["domain/login", "limits", "http", "contract", "config", "observability", "cli"],
+    ["main", "adapters", "dev"],
+  ],
+  ["fetch", ["domain/login", "limits", "http/headless", "contract", "config"], ["main", "adapters/keycloak", "sdk"]],
   ["Date.now()", ["domain/login", "limits", "http", "config", "observability", "cli"], ["main", "adapters", "dev"]],
   ["Math.random()", ["domain/login", "limits", "http", "config", "observability"], ["main", "adapters", "dev"]],
   ["new Date()", ["domain/login", "limits", "contract"], ["main", "http", "adapters"]],

@@ -53,7 +53,6 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
     commandTimeout: commandTimeoutMs,
     connectionName: "headgate",
     // A command whose answer was lost may have been carried out: whoever sent it decides what to do.
-    autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     ...(address.username === undefined ? {} : { username: address.username }),
     ...(address.password === undefined ? {} : { password: address.password }),
@@ -132,6 +131,7 @@ function connectCluster(address: RedisAddress, shared: SharedOptions): Cluster {
     redisOptions: shared,
     enableOfflineQueue: false,
     clusterRetryStrategy: backoff,
+    // A command whose connection was lost is sent again, to where its slot is by then: the scripts take it as one.
     maxRedirections: 5,
     retryDelayOnFailover: 100,
     retryDelayOnClusterDown: 100,

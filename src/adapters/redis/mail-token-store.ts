@@ -2,10 +2,10 @@ import type { KeyedHash } from "../../domain/ports/keyed-hash.ts";
 import type { MailToken, MailTokenStore } from "../../domain/ports/mail.ts";
 import type { RedisConnection } from "./connect.ts";
 import { keys } from "./keys.ts";
-import { loadRenewScript, loadTakeScript } from "./scripts.ts";
+import { loadTakeScript } from "./scripts.ts";
 import { createSeal } from "./seal.ts";
 
-/** How much longer the word of the newest token lives than the token, so that it never ends first. */
+/** How much longer the word of the newest token lives than the token, so that it outlives one that is put back too. */
 const graceMs = 60_000;
 
 /**
@@ -22,8 +22,8 @@ export function createRedisMailTokenStore(deps: {
   const { connection, hash } = deps;
   const seal = createSeal(deps.secret, "mail token");
   const takeScript = loadTakeScript();
-  const renewScript = loadRenewScript();
   const newestOf = ({ userId, purpose }: MailToken) => keys.newestMailToken(hash("mail token user", userId), purpose);
+  const newest = (token: MailToken) => connection.call((client) => client.get(newestOf(token)));
 
   return {
     async put(tokenHash, token, ttlSeconds) {
@@ -38,7 +38,7 @@ export function createRedisMailTokenStore(deps: {
       const token = value === null ? undefined : (seal.open(value, tokenHash) as MailToken | undefined);
       if (token === undefined) return undefined;
       // Looked at before the token is removed: a store that fails here uses up nothing.
-      if ((await connection.call((client) => client.get(newestOf(token)))) !== tokenHash) return undefined;
+      if ((await newest(token)) !== tokenHash) return undefined;
       const taken = (await connection.run(takeScript, [keys.mailToken(tokenHash)], [])) as [string, number] | null;
       return taken === null ? undefined : { token, remainingMs: taken[1] };
     },
@@ -46,8 +46,7 @@ export function createRedisMailTokenStore(deps: {
     async restore(tokenHash, token, remainingMs) {
       const lifeMs = Math.floor(remainingMs);
       if (lifeMs <= 0) return;
-      const newest = await connection.run(renewScript, [newestOf(token)], [tokenHash, lifeMs + graceMs]);
-      if (newest !== 1) return;
+      if ((await newest(token)) !== tokenHash) return;
       const value = seal.close(token, tokenHash);
       await connection.call((client) => client.set(keys.mailToken(tokenHash), value, "PX", lifeMs, "NX"));
     },

@@ -60,8 +60,3 @@ export function loadMailScripts() {
 export function loadTakeScript(): Script {
   return load("take-challenge");
 }
-
-/** The script of the mail tokens that keeps the word of the newest one alive. */
-export function loadRenewScript(): Script {
-  return load("renew-newest");
-}

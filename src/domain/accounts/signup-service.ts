@@ -3,6 +3,7 @@ import type { AuthenticatedClient } from "../clients/client-authenticator.ts";
 import { mailBucket } from "../email/mail-limits.ts";
 import { chargeLimits } from "../lockout/charge-limits.ts";
 import { brokenRules } from "../password/password-rules.ts";
+import { validationError } from "../password/validation-error.ts";
 import type { AccountDirectory, CreateOutcome } from "../ports/account-directory.ts";
 import type { Admission } from "../ports/admission.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -10,7 +11,6 @@ import type { KeyedHash } from "../ports/keyed-hash.ts";
 import type { MailOutbox } from "../ports/mail.ts";
 import type { Random } from "../ports/random.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
-import { validationError } from "./validation-error.ts";
 
 export interface SignupRequest {
   readonly client: AuthenticatedClient;

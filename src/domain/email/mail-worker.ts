@@ -88,17 +88,18 @@ export function createMailWorker(
 
     async run(signal) {
       const running = new Set<Promise<void>>();
-      let reachable = true;
+      let failedReads = 0;
 
       /** Undefined when there is nothing to do now. */
       async function take(): Promise<TakenMailJob | undefined> {
         try {
           const taken = await outbox.take(leaseMs);
-          reachable = true;
+          failedReads = 0;
           return taken;
         } catch (fault) {
-          if (reachable) log?.warn({ fault: faultName(fault) }, "the mail outbox cannot be read");
-          reachable = false;
+          failedReads += 1;
+          // The first one may only come before the store is connected; from the second on, once is enough.
+          if (failedReads === 2) log?.warn({ fault: faultName(fault) }, "the mail outbox cannot be read");
           return undefined;
         }
       }

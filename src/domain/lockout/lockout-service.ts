@@ -1,8 +1,8 @@
-import { requireUser } from "../accounts/require-user.ts";
 import type { Admission, AttemptBudget } from "../ports/admission.ts";
 import type { IdentityProvider, UserRecord } from "../ports/identity-provider.ts";
 import type { KeyedHash } from "../ports/keyed-hash.ts";
 import { userAccountName } from "./account-name.ts";
+import { requireUser } from "./require-user.ts";
 
 /** The lockout of one account. */
 export interface LockoutView {

@@ -6,6 +6,8 @@ function count(text: string, pattern: RegExp): number {
   return text.split("").filter((unit) => pattern.test(unit)).length;
 }
 
+const countOf = (number: number, noun: string) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
 const counted = [
   { rule: "minUppercase", pattern: /\p{Lu}/u, name: "upper-case letter" },
   { rule: "minLowercase", pattern: /\p{Ll}/u, name: "lower-case letter" },
@@ -15,7 +17,7 @@ const counted = [
 
 /**
  * The rules of a policy that a password breaks, as far as they can be told without the realm: history, blocklist and regular
- * expression are not among them.
+ * expression are not among them. The messages are those that the same rules have when the realm refuses.
  *
  * @param path the field that the issues name
  * @param owner the account that the password is for
@@ -27,15 +29,13 @@ export function brokenRules(
   owner: { readonly email: string; readonly username: string },
 ): readonly ValidationIssue[] {
   const messages: string[] = [];
-  if (password.length < policy.minLength) messages.push(`must be at least ${policy.minLength} characters long`);
+  if (password.length < policy.minLength) messages.push(`must have at least ${countOf(policy.minLength, "character")}`);
   if (policy.maxLength > 0 && password.length > policy.maxLength) {
-    messages.push(`must be at most ${policy.maxLength} characters long`);
+    messages.push(`must have at most ${countOf(policy.maxLength, "character")}`);
   }
   for (const { rule, pattern, name } of counted) {
     const minimum = policy[rule];
-    if (count(password, pattern) < minimum) {
-      messages.push(`must have at least ${minimum} ${name}${minimum === 1 ? "" : "s"}`);
-    }
+    if (count(password, pattern) < minimum) messages.push(`must contain at least ${countOf(minimum, name)}`);
   }
   const folded = password.toLowerCase();
   if (policy.notEmail && folded === owner.email.toLowerCase()) messages.push("must not be the e-mail address");

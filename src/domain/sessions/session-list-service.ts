@@ -1,5 +1,5 @@
 import { AuthError } from "../../contract/errors.ts";
-import { requireUser } from "../accounts/require-user.ts";
+import { requireUser } from "../lockout/require-user.ts";
 import type { AppRegistry } from "../ports/app-registry.ts";
 import { StoreUnavailable } from "../ports/faults.ts";
 import type { IdentityProvider } from "../ports/identity-provider.ts";

@@ -87,6 +87,15 @@ test("the account's bucket is never among the states", () => {
   expect(limits.states.map(({ policy }) => policy)).toEqual(["client", "address"]);
 });
 
+test("a later report of the account alone leaves the headers' states", async () => {
+  const { limits } = setUp();
+  await limits.chargeRest();
+  const before = limits.states;
+  expect(before.map(({ policy }) => policy)).toEqual(["client", "address"]);
+  limits.report([{ policy: "account", limit: 120, windowSeconds: 60, remaining: 119, resetSeconds: 1 }]);
+  expect(limits.states).toEqual(before);
+});
+
 test("the default policies are rates that can refuse", () => {
   for (const { limit, windowSeconds } of Object.values(defaultRatePolicies)) {
     expect(limit).toBeGreaterThan(0);

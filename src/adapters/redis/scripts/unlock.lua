@@ -6,7 +6,6 @@ local state = loadState(now)
 local counter = state.reserved
 local countEnd = counter and state[counter .. 'End']
 clearLock(state)
-state.formerEnd = nil
 if countEnd then setCount(state, counter, 1, countEnd) end
 saveState(state, now)
 return 1

@@ -85,8 +85,8 @@ describe("verdict", () => {
     const { admission, run } = setUp({ settled });
     const undo = vi.fn(async () => undefined);
     expect(await run(async () => ({ result, value: "the value", undo }))).toEqual({
+      ...settled,
       value: "the value",
-      consecutiveReturns: 3,
     });
     expect(admission.settledAttempts).toEqual([{ ticketId: "ticket-1", result, budget }]);
     expect(undo).not.toHaveBeenCalled();

@@ -13,7 +13,9 @@ import type {
 } from "../../../../src/domain/ports/identity-provider.ts";
 import { type AdmissionScript, createFakeAdmission, createFakeLimits, storeTime } from "../../../fakes/admission.ts";
 import { createFakeChallengeStore } from "../../../fakes/challenge-store.ts";
+import { createMemorySessionNotes } from "../../../fakes/factor-stores.ts";
 import { createFakeIdentityProvider } from "../../../fakes/identity-provider.ts";
+import { createMemoryOutbox } from "../../../fakes/mail-stores.ts";
 import { clientOf, endUser, jane, licensedApp, openApp, tokensWith } from "../../../fakes/people.ts";
 import { createCountingRandom, createFakeClock, readableHash } from "../../../fakes/system.ts";
 import { codeOf, refusalOf, rejectionOf } from "../../refusal.ts";
@@ -50,6 +52,8 @@ function setUp(scene: Scene = {}) {
       authenticate: () => Promise.reject(new Error("not the login's business")),
       forget: (credentials) => void forgotten.push(credentials),
     },
+    notes: createMemorySessionNotes(),
+    outbox: createMemoryOutbox(clock),
     hash: readableHash,
     budget,
   });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { MfaMethod } from "../../../../src/contract/headless.ts";
 import { createAttemptRunner } from "../../../../src/domain/lockout/attempt-runner.ts";
 import { createChallenges } from "../../../../src/domain/mfa/challenges.ts";
+import { createFactorCheck } from "../../../../src/domain/mfa/factor-check.ts";
 import { createMfaService } from "../../../../src/domain/mfa/mfa-service.ts";
 import type { AttemptBudget, AttemptResult } from "../../../../src/domain/ports/admission.ts";
 import type { App } from "../../../../src/domain/ports/app-registry.ts";
@@ -16,7 +17,13 @@ import type {
 } from "../../../../src/domain/ports/identity-provider.ts";
 import { type AdmissionScript, createFakeAdmission, createFakeLimits } from "../../../fakes/admission.ts";
 import { createFakeChallengeStore } from "../../../fakes/challenge-store.ts";
+import {
+  createMemorySessionNotes,
+  createMemoryUsedCodes,
+  createPlainBackupCodes,
+} from "../../../fakes/factor-stores.ts";
 import { createFakeIdentityProvider, inTurn } from "../../../fakes/identity-provider.ts";
+import { createMemoryOutbox } from "../../../fakes/mail-stores.ts";
 import { clientOf, endUser, jane, licensedApp, openApp, tokensWith } from "../../../fakes/people.ts";
 import { createCountingRandom, createFakeClock, readableHash } from "../../../fakes/system.ts";
 import { codeOf, refusalOf, rejectionOf } from "../../refusal.ts";
@@ -54,14 +61,23 @@ async function setUp(scene: Scene = {}) {
     ...scene.behaviour,
   });
   const challenges = createChallenges({ store, hash: readableHash, random: createCountingRandom() });
+  const clock = createFakeClock();
   const service = createMfaService({
-    attempts: createAttemptRunner({ admission, clock: createFakeClock() }),
+    attempts: createAttemptRunner({ admission, clock }),
     challenges,
     identityProvider,
     clients: {
       authenticate: () => Promise.reject(new Error("not this service's business")),
       forget: (credentials) => void forgotten.push(credentials),
     },
+    factors: createFactorCheck({
+      identityProvider,
+      secondFactors: { readBackupCodes: async () => undefined, writeBackupCodes: async () => undefined },
+      backupCodes: createPlainBackupCodes(),
+      usedCodes: createMemoryUsedCodes(clock),
+    }),
+    notes: createMemorySessionNotes(),
+    outbox: createMemoryOutbox(clock),
     budget,
   });
   const { mfaToken, store: put } = challenges.open({
