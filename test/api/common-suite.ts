@@ -1,7 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { AuthError, type ErrorCode, errorTable } from "../../src/contract/errors.ts";
 import { StoreUnavailable, UpstreamUnavailable } from "../../src/domain/ports/faults.ts";
-import { type Answer, accessToken, client, type Gateway, type Sample, samples, send, templateOf } from "./harness.ts";
+import {
+  type Answer,
+  accessToken,
+  client,
+  demoApp,
+  type Gateway,
+  type Sample,
+  samples,
+  send,
+  templateOf,
+} from "./harness.ts";
 
 /** Expects an error of the contract, whole body and headers. */
 export function expectError(answer: Answer, code: ErrorCode, more: { message?: string; details?: unknown } = {}): void {
@@ -321,6 +331,23 @@ function testBearerAuthentication(gateway: () => Gateway, sample: Sample): void 
         headers: { authorization: "Bearer other", "content-type": "text/plain", "x-end-user-ip": "nonsense" },
       });
       expectError(answer, "INVALID_TOKEN");
+    });
+
+    // Threat: a token of an ended session, or a good one, is sent over and over: each time costs a call upstream.
+    test("limits stand between the token and the look-up of its session", async () => {
+      const looked: string[] = [];
+      gateway().behaviour.authenticateBearer = async ({ admit }) => {
+        await admit?.(demoApp);
+        looked.push("session");
+        throw new AuthError("INVALID_TOKEN");
+      };
+      const ended = await send(gateway(), sample);
+      expectError(ended, "INVALID_TOKEN");
+      expect(ended.headers.get("ratelimit")).toBe('"client";r=5999;t=1, "address";r=599;t=1');
+      expect(looked).toEqual(["session"]);
+      gateway().behaviour.limitsExhausted = true;
+      expectError(await send(gateway(), sample), "RATE_LIMITED", { details: { retryAfterSeconds: 7 } });
+      expect(looked).toEqual(["session"]);
     });
 
     test("a session that ends during the call is refused with the challenge as well", async () => {

@@ -77,6 +77,7 @@ export function createFakes(): Fakes {
     },
     async authenticateBearer(presented) {
       if (presented.accessToken !== accessToken) throw new AuthError("INVALID_TOKEN");
+      await presented.admit?.(demoApp);
       const claims = { userId, sessionId: tokens.sessionId, azp: demoApp.id, email: tokens.user.email };
       return { claims, app: demoApp };
     },

@@ -88,12 +88,13 @@ export function createAccessTokens(deps: {
   }
 
   return {
-    async verify(accessToken) {
+    async verify(accessToken, admit) {
       if (accessToken.length > limits.tokenMaxLength || !compactJws.test(accessToken)) return undefined;
       const verified = await checkSignature(accessToken);
       if (!verified || !headerTypes.includes(verified.protectedHeader.typ)) return undefined;
       const claims = readClaims(verified.payload);
       if (!claims) return undefined;
+      await admit?.(claims);
       const email = await confirmSession(accessToken, claims);
       return email === undefined ? undefined : { ...claims, email };
     },

@@ -14,12 +14,16 @@ export interface BearerAuthenticator {
   /**
    * Checks an access token and its session.
    *
+   * `admit` charges the limits of the app's call. It runs between the two, so that neither a bad token costs anybody's limits nor
+   * a good one more calls of the identity provider than they allow. What it throws is thrown on.
+   *
    * @throws AuthError INVALID_TOKEN: missing, not good, its session has ended, or it was issued to no app of this gateway
    * @throws AuthError INVALID_CLIENT: the calling app client is not the one that the token was issued to
    */
   authenticate(presented: {
     readonly accessToken: string | undefined;
     readonly client?: AuthenticatedClient | undefined;
+    readonly admit?: (app: App) => Promise<void>;
   }): Promise<Bearer>;
 }
 
@@ -29,14 +33,17 @@ export function createBearerAuthenticator(deps: {
 }): BearerAuthenticator {
   const { accessTokens, apps } = deps;
   return {
-    async authenticate({ accessToken, client }) {
+    async authenticate({ accessToken, client, admit }) {
       if (!accessToken) throw new AuthError("INVALID_TOKEN");
-      const claims = await accessTokens.verify(accessToken);
+      function appOf(azp: string): App {
+        if (client !== undefined && client.app.id !== azp) throw new AuthError("INVALID_CLIENT");
+        const app = apps.find(azp);
+        if (app === undefined) throw new AuthError("INVALID_TOKEN");
+        return app;
+      }
+      const claims = await accessTokens.verify(accessToken, async ({ azp }) => admit?.(appOf(azp)));
       if (claims === undefined) throw new AuthError("INVALID_TOKEN");
-      if (client !== undefined && client.app.id !== claims.azp) throw new AuthError("INVALID_CLIENT");
-      const app = apps.find(claims.azp);
-      if (app === undefined) throw new AuthError("INVALID_TOKEN");
-      return { claims, app };
+      return { claims, app: appOf(claims.azp) };
     },
   };
 }

@@ -13,6 +13,12 @@ export interface AccessTokens {
   /**
    * Undefined when the token is not good, or its session has ended.
    * Throws UpstreamUnavailable when that cannot be found out.
+   *
+   * @param admit runs when the token itself is good, before the identity provider is asked about its session; what it throws
+   * ends the check
    */
-  verify(accessToken: string): Promise<AccessTokenClaims | undefined>;
+  verify(
+    accessToken: string,
+    admit?: (claims: Pick<AccessTokenClaims, "azp">) => Promise<void>,
+  ): Promise<AccessTokenClaims | undefined>;
 }

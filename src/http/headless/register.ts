@@ -80,12 +80,11 @@ function checks({ route, auth, limitsCharged }: Operation, deps: FrontDeps): Gat
   const { clients, bearers, limiter } = deps;
   const caller =
     auth === "client"
-      ? [clientAuth(clients), resolveEndUser()]
-      : [optionalClientAuth(clients), resolveEndUser(), bearerChallenge(), bearerAuth(bearers)];
+      ? [clientAuth(clients), resolveEndUser(), rateLimit({ limiter, charged: limitsCharged })]
+      : [optionalClientAuth(clients), resolveEndUser(), bearerChallenge(), bearerAuth({ bearers, limiter })];
   return [
     markOperation(route),
     ...caller,
-    rateLimit({ limiter, charged: limitsCharged }),
     requireValidEndUser(),
     ...(route.request?.body === undefined ? [] : [jsonBody(limits.bodyMaxBytes)]),
   ];

@@ -1,5 +1,6 @@
 import { limits } from "../../contract/limits.ts";
 import type { BearerAuthenticator } from "../../domain/clients/bearer-authenticator.ts";
+import type { RequestLimiter } from "../../limits/request-limiter.ts";
 import type { GatewayMiddleware } from "../env.ts";
 
 /** The scheme's name in any case, blanks, and a `b64token`. @see RFC 6750 section 2.1, RFC 9110 section 11.1 */
@@ -17,14 +18,29 @@ function bearerToken(authorization: string | undefined): string | undefined {
 }
 
 /**
- * Checks the user's access token. It is taken from the `Authorization` header only: in a query it would end up in logs.
- * Runs after the app client's check: a client that has authenticated must be the one that the token was issued to.
+ * Checks the user's access token and charges the limits of the app that it was issued to and of the end user's address. The
+ * token is taken from the `Authorization` header only: in a query it would end up in logs. Runs after the app client's check:
+ * a client that has authenticated must be the one that the token was issued to.
+ *
+ * The limits are charged once the token itself is known to be good and before its session is looked up, which costs a call
+ * upstream: a token, even one of an ended session, cannot be used to send more of those than the limits allow.
  */
-export function bearerAuth(bearers: BearerAuthenticator): GatewayMiddleware {
+export function bearerAuth(deps: {
+  readonly bearers: BearerAuthenticator;
+  readonly limiter: RequestLimiter;
+}): GatewayMiddleware {
+  const { bearers, limiter } = deps;
   return async (c, next) => {
-    const client = c.get("client");
-    const accessToken = bearerToken(c.req.header("authorization"));
-    c.set("bearer", await bearers.authenticate({ accessToken, ...(client === undefined ? {} : { client }) }));
+    const bearer = await bearers.authenticate({
+      accessToken: bearerToken(c.req.header("authorization")),
+      client: c.get("client"),
+      async admit(app) {
+        const charged = limiter.forRequest({ clientId: app.id, address: c.get("endUser").ipAddress });
+        c.set("limits", charged);
+        await charged.chargeRest();
+      },
+    });
+    c.set("bearer", bearer);
     await next();
   };
 }

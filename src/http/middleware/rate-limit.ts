@@ -4,8 +4,7 @@ import type { Operation } from "../operation.ts";
 import { rateLimitHeaders } from "../rate-limit-headers.ts";
 
 /**
- * Charges the app client's and the end user's address limits, exactly once a request. A bearer call counts for the app that
- * the token was issued to.
+ * Charges the app client's and the end user's address limits, exactly once a request.
  *
  * A service that decides in the store anyway charges them there, in one trip. Whatever ends the request before that (a broken
  * schema, malformed JSON, a wrong content type, a token that was never looked up) is charged on the way back, and when a limit
@@ -18,8 +17,7 @@ export function rateLimit(deps: {
 }): GatewayMiddleware {
   const { limiter, charged } = deps;
   return async (c, next) => {
-    const { app } = c.get("client") ?? c.get("bearer");
-    const limits = limiter.forRequest({ clientId: app.id, address: c.get("endUser").ipAddress });
+    const limits = limiter.forRequest({ clientId: c.get("client").app.id, address: c.get("endUser").ipAddress });
     c.set("limits", limits);
     if (charged === "beforeHandler") await limits.chargeRest();
     await next();

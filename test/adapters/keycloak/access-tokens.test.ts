@@ -106,6 +106,24 @@ describe("tokens of the real Keycloak", () => {
     expect(await provider.verify(body.access_token)).toBeUndefined();
   });
 
+  // Threat: whoever holds a token, even one of an ended session, sends it over and over, and each time Keycloak is asked.
+  it("are admitted by the caller before their session is looked up, bad ones never", async () => {
+    const user = await createUser();
+    const { access_token } = await tokensOf(user);
+    const admitted: string[] = [];
+    const admit = async ({ azp }: { readonly azp: string }) => void admitted.push(azp);
+    expect(await provider.verify(access_token, admit)).toBeDefined();
+    expect(await provider.verify(`${access_token.slice(0, -8)}AAAAAAAA`, admit)).toBeUndefined();
+    expect(admitted).toEqual([demoApp.id]);
+
+    await provider.endAllSessions(user.userId);
+    expect(await provider.verify(access_token, admit)).toBeUndefined();
+    expect(admitted).toEqual([demoApp.id, demoApp.id]);
+
+    const limited = new Error("limited");
+    await expect(provider.verify(access_token, () => Promise.reject(limited))).rejects.toBe(limited);
+  });
+
   it("are refused when a part is changed, cut off or left out", async () => {
     const { access_token } = await tokensOf(await createUser());
     const [header = "", payload = "", signature = ""] = access_token.split(".");
