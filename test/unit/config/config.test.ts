@@ -13,6 +13,9 @@ const minimum = {
   HEADGATE_KEYCLOAK_REALM: "headgate",
   HEADGATE_KEYCLOAK_CLIENT_SECRET: "gateway-client-secret",
   HEADGATE_KEYCLOAK_OTP_CLIENT_SECRET: "otp-client-secret",
+  HEADGATE_KEYCLOAK_MINT_CLIENT_SECRET: "mint-client-secret",
+  HEADGATE_SMTP_URL: "smtp://localhost:1025",
+  HEADGATE_MAIL_FROM: "no-reply@example.com",
 } as const;
 
 type Variables = Record<string, string | undefined>;
@@ -37,13 +40,17 @@ test("the smallest configuration takes every default", () => {
     HEADGATE_PORT: 8787,
     HEADGATE_KEYCLOAK_CLIENT_ID: "headless-gateway",
     HEADGATE_KEYCLOAK_OTP_CLIENT_ID: "headless-otp",
+    HEADGATE_KEYCLOAK_MINT_CLIENT_ID: "headless-mint",
     HEADGATE_KEYCLOAK_TIMEOUT_MS: 5000,
+    HEADGATE_MAIL_LANGUAGE: "en",
     HEADGATE_LOG_LEVEL: "info",
     HEADGATE_LOCKOUT_MAX_ATTEMPTS: 5,
     HEADGATE_LOCKOUT_SECONDS: 600,
     HEADGATE_MFA_MAX_ATTEMPTS: 10,
     HEADGATE_ACCOUNT_QUEUE_LIMIT: 64,
     HEADGATE_ACCOUNT_WAIT_MS: 10_000,
+    HEADGATE_HIDE_EXISTING_ACCOUNTS: false,
+    HEADGATE_TOTP_ISSUER: "Headgate",
     HEADGATE_LIMIT_CLIENT: defaultRatePolicies.client,
     HEADGATE_LIMIT_ADDRESS: defaultRatePolicies.address,
     HEADGATE_LIMIT_ACCOUNT: defaultRatePolicies.account,
@@ -62,14 +69,20 @@ test("every variable can be set", () => {
     HEADGATE_KEYCLOAK_ISSUER: "https://login.example.com/realms/headgate",
     HEADGATE_KEYCLOAK_CLIENT_ID: "gateway",
     HEADGATE_KEYCLOAK_OTP_CLIENT_ID: "otp",
+    HEADGATE_KEYCLOAK_MINT_CLIENT_ID: "mint",
     HEADGATE_KEYCLOAK_TIMEOUT_MS: "2000",
     HEADGATE_SMTP_URL: "smtps://user:pass@mail.example.com",
+    HEADGATE_MAIL_FROM: "Example <no-reply@example.com>",
+    HEADGATE_MAIL_TEMPLATES_DIR: "templates",
+    HEADGATE_MAIL_LANGUAGE: "pt-BR",
     HEADGATE_LOG_LEVEL: "debug",
     HEADGATE_LOCKOUT_MAX_ATTEMPTS: "3",
     HEADGATE_LOCKOUT_SECONDS: "60",
     HEADGATE_MFA_MAX_ATTEMPTS: "4",
     HEADGATE_ACCOUNT_QUEUE_LIMIT: "0",
     HEADGATE_ACCOUNT_WAIT_MS: "0",
+    HEADGATE_HIDE_EXISTING_ACCOUNTS: "true",
+    HEADGATE_TOTP_ISSUER: "Example",
     HEADGATE_LIMIT_CLIENT: "1/2",
     HEADGATE_LIMIT_ADDRESS: "3/4",
     HEADGATE_LIMIT_ACCOUNT: "5/6",
@@ -81,11 +94,10 @@ test("every variable can be set", () => {
       .toSorted(),
   );
   const config: Record<string, unknown> = readConfig(given);
-  for (const [name, value] of Object.entries(given)) {
-    const rate = /^(\d)\/(\d)$/.exec(value ?? "");
-    const number = /^\d+$/.test(value ?? "") && name !== "HEADGATE_SECRET";
-    const expected = rate ? { limit: Number(rate[1]), windowSeconds: Number(rate[2]) } : number ? Number(value) : value;
-    expect(config[name]).toEqual(expected);
+  for (const [name, value = ""] of Object.entries(given)) {
+    const rate = /^(\d)\/(\d)$/.exec(value);
+    const plain = /^(\d+|true)$/.test(value) && name !== "HEADGATE_SECRET" ? JSON.parse(value) : value;
+    expect(config[name]).toEqual(rate ? { limit: Number(rate[1]), windowSeconds: Number(rate[2]) } : plain);
   }
 });
 
@@ -154,6 +166,15 @@ describe("rules", () => {
     expect(problems({ HEADGATE_SMTP_URL: "http://localhost" })).toEqual([
       "HEADGATE_SMTP_URL must be a URL with smtp:// or smtps://",
     ]);
+  });
+
+  test("existing accounts are hidden, or not", () => {
+    const name = "HEADGATE_HIDE_EXISTING_ACCOUNTS";
+    expect(read({ [name]: "true" })).toHaveProperty(name, true);
+    expect(read({ [name]: "false" })).toHaveProperty(name, false);
+    for (const value of ["1", "yes", "TRUE", " true", "on"]) {
+      expect(problems({ [name]: value })).toEqual([`${name} must be true or false`]);
+    }
   });
 
   test("the log level is one that the log knows", () => {
@@ -232,12 +253,7 @@ test("names that are not known are problems: a misspelt limit would silently be 
 });
 
 test("variables of the local environment are let through, and are not in the configuration", () => {
-  const names = [
-    "HEADGATE_CACHE_DIR",
-    "HEADGATE_KEYCLOAK_ARCHIVE",
-    "HEADGATE_KEYCLOAK_MINT_CLIENT_ID",
-    "HEADGATE_KEYCLOAK_MINT_CLIENT_SECRET",
-  ];
+  const names = ["HEADGATE_CACHE_DIR", "HEADGATE_KEYCLOAK_ARCHIVE"];
   expect(read(Object.fromEntries(names.map((name) => [name, "x"])))).toEqual(read());
 });
 
@@ -252,13 +268,16 @@ test("every problem is told at once", () => {
   expect(found.map((line) => line.split(" ")[0]).toSorted()).toEqual([
     "HEADGATE_APPS_FILE",
     "HEADGATE_KEYCLOAK_CLIENT_SECRET",
+    "HEADGATE_KEYCLOAK_MINT_CLIENT_SECRET",
     "HEADGATE_KEYCLOAK_OTP_CLIENT_SECRET",
     "HEADGATE_KEYCLOAK_REALM",
     "HEADGATE_KEYCLOAK_URL",
+    "HEADGATE_MAIL_FROM",
     "HEADGATE_PORT",
     "HEADGATE_PROT",
     "HEADGATE_REDIS_URL",
     "HEADGATE_SECRET",
+    "HEADGATE_SMTP_URL",
   ]);
   expect(new ConfigError(found).message.split("\n")).toEqual(found);
 });
