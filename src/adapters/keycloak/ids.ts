@@ -10,3 +10,11 @@ export function isUuid(value: string): boolean {
 export function isSessionId(value: string): boolean {
   return session.test(value);
 }
+
+/** The longest form parameter that Keycloak reads; it takes a longer one for missing. */
+const maxParameterLength = 4000;
+
+/** Whether a value can be a refresh token of Keycloak's at all. */
+export function canBeRefreshToken(value: string): boolean {
+  return value.length > 0 && value.length <= maxParameterLength;
+}

@@ -2,7 +2,7 @@ import { tokenIntrospection } from "openid-client";
 import type { ClientCredentials, IdentityProvider, LogoutOutcome } from "../../domain/ports/identity-provider.ts";
 import type { AdminApi } from "./admin.ts";
 import { type KeycloakHttp, parseJson } from "./http.ts";
-import { isSessionId } from "./ids.ts";
+import { canBeRefreshToken, isSessionId } from "./ids.ts";
 import {
   isClientRefusal,
   type Refusal,
@@ -62,6 +62,7 @@ export function createSessions(deps: {
   return {
     async logout({ client, refreshToken }) {
       if (client.id === "" || client.secret === "") return { kind: "clientRejected" };
+      if (!canBeRefreshToken(refreshToken)) return { kind: "rejected" };
       // Keycloak's logout says 204 for a session that has ended long since; whether this token was alive is asked first.
       const active = await isActive(client, refreshToken);
       if (active === "clientRejected") return { kind: "clientRejected" };

@@ -10,6 +10,7 @@ import type {
   RefreshOutcome,
 } from "../../domain/ports/identity-provider.ts";
 import { endUserHeaders } from "./end-user-headers.ts";
+import { canBeRefreshToken } from "./ids.ts";
 import {
   exchangeRefusal,
   factorRefusal,
@@ -119,6 +120,7 @@ export function createTokens(deps: {
 
     async refresh({ client, refreshToken, endUser }) {
       if (isBlank(client)) return { kind: "clientRejected" };
+      if (!canBeRefreshToken(refreshToken)) return { kind: "rejected" };
       const config = oauthClient(client, endUserHeaders(endUser));
       return settle<RefreshOutcome>(
         refreshTokenGrant(config, refreshToken),
