@@ -2,21 +2,13 @@ import { clientCredentialsGrant } from "openid-client";
 import type { Clock } from "../../domain/ports/clock.ts";
 import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type { ClientCredentials } from "../../domain/ports/identity-provider.ts";
+import type { AdminChange } from "./admin-change.ts";
 import type { HttpAnswer, HttpCall, KeycloakHttp } from "./http.ts";
 import { parseJson } from "./http.ts";
 import { refusalIn, unexpectedRefusal, unusableAnswer } from "./map-errors.ts";
 import type { OAuthClient } from "./oauth-client.ts";
 
 const renewBeforeExpiryMs = 30_000;
-
-/** What became of a change. */
-export type AdminChange =
-  /** `id` is that of what was created, empty for other changes. */
-  | { readonly kind: "done"; readonly id: string }
-  /** There is no such thing. */
-  | { readonly kind: "missing" }
-  /** The request broke a rule of the realm; `map-errors.ts` knows which. */
-  | { readonly kind: "refused"; readonly status: 400 | 409; readonly body: unknown };
 
 /** Keycloak's admin API, as the gateway's service account. Paths are relative to the realm and begin with a slash. */
 export interface AdminApi {

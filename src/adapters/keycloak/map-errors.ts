@@ -7,7 +7,7 @@ import type {
   PasswordOutcome,
   RefreshOutcome,
 } from "../../domain/ports/identity-provider.ts";
-import type { AdminChange } from "./admin.ts";
+import type { AdminChange } from "./admin-change.ts";
 import type { HttpAnswer } from "./http.ts";
 import { fieldsOf, text } from "./json.ts";
 

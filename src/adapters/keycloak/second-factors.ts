@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type { SecondFactors } from "../../domain/ports/second-factors.ts";
-import type { AdminApi, AdminChange } from "./admin.ts";
+import type { AdminApi } from "./admin.ts";
+import type { AdminChange } from "./admin-change.ts";
 import { backupCodesAttribute, formatBackupCodes, parseBackupCodes } from "./backup-codes.ts";
 import { isUuid } from "./ids.ts";
 import { fieldsOf, text, texts } from "./json.ts";
