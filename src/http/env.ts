@@ -5,7 +5,7 @@ import type { Bearer } from "../domain/clients/bearer-authenticator.ts";
 import type { AuthenticatedClient } from "../domain/clients/client-authenticator.ts";
 import type { EndUser } from "../domain/ports/identity-provider.ts";
 import type { ChargeableLimits } from "../limits/request-limiter.ts";
-import type { OperationRoute } from "./operation.ts";
+import type { OperationRoute } from "./operation-route.ts";
 
 /** What the middleware leaves for those that come after it. */
 export interface GatewayVariables {

@@ -1,14 +1,10 @@
-import type { OpenAPIHono, RouteConfig } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { GatewayEnv } from "./env.ts";
+import type { OperationRoute } from "./operation-route.ts";
+
+export type { OperationRoute } from "./operation-route.ts";
 
 export type GatewayApp = OpenAPIHono<GatewayEnv>;
-
-/** A route with a name; `operationId` is the file name of the operation. */
-export type OperationRoute = RouteConfig & {
-  readonly operationId: string;
-  /** The path in the router's notation, `:id` for `{id}`. */
-  getRoutingPath(): string;
-};
 
 /** One endpoint of a front, ready to be registered. */
 export interface Operation {
