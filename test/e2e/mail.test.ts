@@ -313,6 +313,20 @@ describe("a token in a mail", () => {
   });
 });
 
+// Threat: a guesser keeps the owner out for good, by locking the account again and again.
+test("a reset ends the lock, here and at Keycloak", async () => {
+  const user = await createUser();
+  for (let attempt = 0; attempt < 5; attempt++) await login(user.email, "wrong");
+  expect((await login(user.email, user.password)).status).toBe(423);
+  await ask("reset", user.email);
+  const { token } = linkIn(await mailbox.waitFor(user.email, /reset-password\?token=/));
+  expect((await resetPassword(token, "another long password")).status).toBe(200);
+  const { numFailures } = await adminCall("GET", `/attack-detection/brute-force/users/${user.userId}`);
+  expect(numFailures).toBe(0);
+  expect((await login(user.email, user.password)).body.code).toBe("INVALID_CREDENTIALS");
+  expect((await login(user.email, "another long password")).status).toBe(200);
+});
+
 // Threat: a guesser floods the owner's mailbox by way of the notices, or goes on unnoticed.
 describe("the notice of a lock", () => {
   const notices = async ({ email }: Pick<TestUser, "email">) => {

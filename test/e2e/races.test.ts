@@ -36,6 +36,11 @@ async function challengeOf(user: TestUser): Promise<string> {
   expect(body.mfaRequired).toBe(true);
   return body.mfaToken;
 }
+async function challengesOf(user: TestUser, count: number): Promise<readonly string[]> {
+  const challenges: string[] = [];
+  while (challenges.length < count) challenges.push(await challengeOf(user));
+  return challenges;
+}
 const verify = (gateway: TestGateway, mfaToken: string, code: string, method = "backup_code") =>
   callApi(gateway, "/mfa/verify", { body: { mfaToken, code, method } });
 const remainingCodes = async (accessToken: string) =>
@@ -57,7 +62,7 @@ describe("a backup code has one winner", () => {
   test("in challenges of its own", async () => {
     const user = await createEnrolledUser(at(0));
     const [code = ""] = user.backupCodes;
-    const challenges = [];
+    const challenges: string[] = [];
     for (let count = 0; count < 4; count++) challenges.push(await challengeOf(user));
     const answers = await race(4, (gateway, index) => verify(gateway, challenges[index] ?? "", code));
     expect(tally(answers)).toEqual({ "200": 1, "401 MFA_INVALID_CODE": 3 });
@@ -68,7 +73,7 @@ describe("a backup code has one winner", () => {
   test("and different ones in different challenges are all spent", async () => {
     const user = await createEnrolledUser(at(0));
     const codes = user.backupCodes.slice(0, 4);
-    const challenges = [];
+    const challenges: string[] = [];
     for (let count = 0; count < 4; count++) challenges.push(await challengeOf(user));
     const answers = await race(4, (gateway, index) => verify(gateway, challenges[index] ?? "", codes[index] ?? ""));
     expect(tally(answers)).toEqual({ "200": 4 });
@@ -84,7 +89,7 @@ describe("making new backup codes", () => {
   test("beside logins with old ones leaves the new set and nothing else", async () => {
     const user = await createEnrolledUser(at(0));
     const [first = "", second = "", unused = ""] = user.backupCodes;
-    const challenges = [await challengeOf(user), await challengeOf(user)];
+    const challenges = await challengesOf(user, 2);
     const [renewal, ...logins] = await Promise.all([
       callAs(user.accessToken, at(0), "/mfa/backup-codes", { code: totpCode(user.totpSecret, 1) }),
       verify(at(1), challenges[0] ?? "", first),
