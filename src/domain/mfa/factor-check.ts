@@ -1,5 +1,6 @@
 import type { MfaMethod } from "../../contract/headless.ts";
 import type { AttemptContext } from "../lockout/attempt-runner.ts";
+import { UpstreamUnavailable } from "../ports/faults.ts";
 import type { EndUser, FactorOutcome, IdentityProvider } from "../ports/identity-provider.ts";
 import type { SecondFactors, UsedCodes } from "../ports/second-factors.ts";
 import type { BackupCodes } from "./backup-codes.ts";
@@ -14,7 +15,10 @@ export interface CodeOwner {
 
 /** Checks second-factor codes. Callers hold the account's gate and count the attempt. */
 export interface FactorCheck {
-  /** Checks a TOTP code at the identity provider, which opens a session when it is right. */
+  /**
+   * Checks a TOTP code at the identity provider, which opens a session when it is right. A user whose TOTP is gone counts as
+   * `disabled`.
+   */
   totp(owner: CodeOwner, code: string, context: AttemptContext): Promise<FactorOutcome>;
   /** Spends a backup code; false when it is not one. */
   spendBackupCode(userId: string, code: string): Promise<boolean>;
@@ -26,7 +30,7 @@ const rejected: FactorOutcome = { kind: "rejected" };
 
 export function createFactorCheck(deps: {
   readonly identityProvider: Pick<IdentityProvider, "totpGrant" | "mintGrant" | "endSession">;
-  readonly secondFactors: Pick<SecondFactors, "readBackupCodes" | "writeBackupCodes">;
+  readonly secondFactors: Pick<SecondFactors, "hasTotp" | "readBackupCodes" | "writeBackupCodes">;
   readonly backupCodes: BackupCodes;
   readonly usedCodes: Pick<UsedCodes, "isUsed">;
 }): FactorCheck {
@@ -44,7 +48,16 @@ export function createFactorCheck(deps: {
       const code = totpCode(typed);
       // The code that confirmed the enrolment is one that the identity provider has not seen: it would take it again.
       if (code === undefined || (await usedCodes.isUsed(userId, code))) return rejected;
-      return ofOwner(userId, await context.grant(() => identityProvider.totpGrant({ username, code, endUser })));
+      let outcome: FactorOutcome;
+      try {
+        outcome = await context.grant(() => identityProvider.totpGrant({ username, code, endUser }));
+      } catch (fault) {
+        // That is how the identity provider answers for a user who has turned the TOTP off since the challenge.
+        const answered = fault instanceof UpstreamUnavailable && fault.fate === "noVerdict";
+        if (answered && !(await secondFactors.hasTotp(userId))) return { kind: "disabled" };
+        throw fault;
+      }
+      return ofOwner(userId, outcome);
     },
 
     async spendBackupCode(userId, code) {

@@ -41,6 +41,8 @@ interface Scene {
   readonly factor?: FactorOutcome;
   readonly exchanged?: ExchangeOutcome;
   readonly user?: UserRecord | undefined;
+  /** Whether the user has a TOTP now; by default it is there. */
+  readonly hasTotp?: boolean;
   readonly app?: App;
   readonly script?: AdmissionScript;
   readonly behaviour?: Partial<IdentityProvider>;
@@ -72,7 +74,11 @@ async function setUp(scene: Scene = {}) {
     },
     factors: createFactorCheck({
       identityProvider,
-      secondFactors: { readBackupCodes: async () => undefined, writeBackupCodes: async () => undefined },
+      secondFactors: {
+        hasTotp: async () => scene.hasTotp ?? true,
+        readBackupCodes: async () => undefined,
+        writeBackupCodes: async () => undefined,
+      },
       backupCodes: createPlainBackupCodes(),
       usedCodes: createMemoryUsedCodes(clock),
     }),
@@ -301,6 +307,26 @@ describe("faults", () => {
     expect(await rejectionOf(verify())).toBe(fault);
     expect([results(), wrongCodes()]).toEqual([[result], codes]);
   });
+
+  // Keycloak answers so for a user without a TOTP: one who has turned it off since the challenge.
+  test("of the code's check with an answer, and the TOTP is gone: the challenge is over", async () => {
+    const fault = new UpstreamUnavailable("500", "noVerdict");
+    const { verify, results, store } = await setUp({
+      behaviour: { totpGrant: () => Promise.reject(fault) },
+      hasTotp: false,
+    });
+    expect(await codeOf(verify())).toBe("MFA_CHALLENGE_EXPIRED");
+    expect([results(), store.open.size]).toEqual([["returned"], 0]);
+  });
+
+  test.each(["unsent", "unknown"] as const)(
+    "of the code's check, fate %s, stay faults when the TOTP is gone",
+    async (fate) => {
+      const fault = new UpstreamUnavailable("down", fate);
+      const { verify } = await setUp({ behaviour: { totpGrant: () => Promise.reject(fault) }, hasTotp: false });
+      expect(await rejectionOf(verify())).toBe(fault);
+    },
+  );
 
   test("five checks without an answer end the challenge", async () => {
     const fault = new UpstreamUnavailable("down", "unknown");
