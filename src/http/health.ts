@@ -9,8 +9,8 @@ import type { Responder } from "./respond.ts";
 export interface HealthChecks {
   readonly keycloak: ReadinessCheck;
   readonly store: ReadinessCheck;
-  /** Absent when no mail server is configured. Mail never decides: logins work without it. */
-  readonly mail?: ReadinessCheck | undefined;
+  /** Never decides: logins work without it, and mails wait in the outbox. */
+  readonly mail: ReadinessCheck;
 }
 
 const livezRoute = createRoute({
@@ -30,7 +30,7 @@ const upOrDown = z.object({ status: z.enum(["up", "down"]) });
 const parts = z.object({
   keycloak: upOrDown,
   store: upOrDown,
-  mail: z.object({ status: z.enum(["up", "down", "off"]) }),
+  mail: upOrDown,
 });
 
 const readyzRoute = createRoute({
@@ -62,11 +62,7 @@ export function registerHealth(
 ): readonly OperationRoute[] {
   const { checks, respond, log, monotonicNow } = deps;
   const { keycloak, store, mail } = checks;
-  const readiness = createReadiness({
-    checks: { keycloak, store, ...(mail === undefined ? {} : { mail }) },
-    log,
-    monotonicNow,
-  });
+  const readiness = createReadiness({ checks: { keycloak, store, mail }, log, monotonicNow });
 
   app.on([livezRoute.method], [livezRoute.path], markOperation(livezRoute));
   app.openapi(livezRoute, (c) => respond.send(c, livezRoute, 200, { status: "ok" }));
@@ -77,11 +73,7 @@ export function registerHealth(
     const status = (part: keyof HealthChecks) => ({
       status: up.get(part) === true ? ("up" as const) : ("down" as const),
     });
-    const parts = {
-      keycloak: status("keycloak"),
-      store: status("store"),
-      mail: mail === undefined ? { status: "off" as const } : status("mail"),
-    };
+    const parts = { keycloak: status("keycloak"), store: status("store"), mail: status("mail") };
     return parts.keycloak.status === "up" && parts.store.status === "up"
       ? respond.send(c, readyzRoute, 200, { status: "ready", parts })
       : respond.send(c, readyzRoute, 503, { status: "unavailable", parts });

@@ -48,7 +48,7 @@ export async function startGateway(
     healthChecks: {
       keycloak: () => behaviour.keycloak(),
       store: () => behaviour.store(),
-      mail: options.mail,
+      mail: options.mail ?? (async () => undefined),
     },
   });
 
