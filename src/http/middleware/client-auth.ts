@@ -1,8 +1,11 @@
 import type { ClientAuthenticator } from "../../domain/clients/client-authenticator.ts";
+import { addressSubject } from "../../limits/address-subject.ts";
 import type { GatewayContext, GatewayMiddleware } from "../env.ts";
+import { peerAddress } from "./end-user.ts";
 
 function presented(c: GatewayContext) {
-  return { id: c.req.header("x-client-id"), secret: c.req.header("x-client-secret") };
+  const peer = addressSubject(peerAddress(c));
+  return { id: c.req.header("x-client-id"), secret: c.req.header("x-client-secret"), peer };
 }
 
 /**
@@ -19,8 +22,8 @@ export function clientAuth(clients: ClientAuthenticator): GatewayMiddleware {
 /** Does the same for calls that need no app client: headers that are there must be right, one of the two included. */
 export function optionalClientAuth(clients: ClientAuthenticator): GatewayMiddleware {
   return async (c, next) => {
-    const { id, secret } = presented(c);
-    if (id !== undefined || secret !== undefined) c.set("client", await clients.authenticate({ id, secret }));
+    const headers = presented(c);
+    if (headers.id !== undefined || headers.secret !== undefined) c.set("client", await clients.authenticate(headers));
     await next();
   };
 }

@@ -46,7 +46,8 @@ export function requireValidEndUser(): GatewayMiddleware {
   };
 }
 
-function peerAddress(c: GatewayContext): string {
+/** The address of the other end of the connection. */
+export function peerAddress(c: GatewayContext): string {
   const { address = "" } = getConnInfo(c).remote;
   // A link-local peer's zone names an interface of this machine.
   const canonical = canonicalIpAddress(address.replace(/%.*$/, ""));

@@ -212,6 +212,29 @@ describe("flood", () => {
     expect(await clients.authenticate(right)).toMatchObject({ credentials: right });
   });
 
+  // Threat: whoever knows an app's id keeps a gateway that was just started from ever taking the app's right secret.
+  test("from one peer leaves the allowance of every other peer alone", async () => {
+    const { clients } = setUp();
+    const wrongAt = (index: number) => ({ id: right.id, secret: `ccas_wrong_${index}`, peer: "192.0.2.1" });
+    for (let index = 0; index < 100; index += 1) await codeOf(clients.authenticate(wrongAt(index)));
+    expect(await codeOf(clients.authenticate(wrongAt(100)))).toBe("RATE_LIMITED");
+    expect(await clients.authenticate({ ...right, peer: "192.0.2.2" })).toMatchObject({ app: openApp });
+  });
+
+  // Threat: a flood of wrong secrets tells which client ids exist.
+  test("is answered alike for a client id that exists and one that does not", async () => {
+    const { clients } = setUp();
+    const codesFor = async (id: string) => {
+      const codes: string[] = [];
+      for (let index = 0; index < 25; index += 1) {
+        codes.push(await codeOf(clients.authenticate({ id, secret: `ccas_wrong_${index}` })));
+        codes.push(await codeOf(clients.authenticate({ id, secret: "ccas_wrong_0" })));
+      }
+      return codes;
+    };
+    expect(await codesFor("cca_nobody")).toEqual(await codesFor(right.id));
+  });
+
   test("10,000 answers are remembered, and wrong ones make room before a right one goes", async () => {
     const { clients, checks } = setUp({ find: (id) => ({ ...openApp, id }) });
     await clients.authenticate(right);
