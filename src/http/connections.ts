@@ -10,7 +10,7 @@ interface Exchange {
 export interface Connections {
   /** Notes that a request has started; call it for each before it is handled. */
   begin(incoming: IncomingMessage, outgoing: ServerResponse): void;
-  /** The unfinished exchange of a connection. */
+  /** The unfinished exchange of a connection: its answer is not out, or its request has not come to its end. */
   current(socket: Socket): Exchange | undefined;
   /** Lets every exchange finish and closes each connection after its last one. */
   drain(): void;
@@ -18,6 +18,7 @@ export interface Connections {
 
 export function trackConnections(server: Server): Connections {
   const sockets = new Set<Socket>();
+  /** The latest of each connection. */
   const exchanges = new Map<Socket, Exchange>();
   let draining = false;
 
@@ -36,17 +37,17 @@ export function trackConnections(server: Server): Connections {
   return {
     begin(incoming, outgoing) {
       const { socket } = incoming;
-      const exchange = { incoming, outgoing };
-      exchanges.set(socket, exchange);
+      exchanges.set(socket, { incoming, outgoing });
       if (draining) closeAfter(outgoing);
       outgoing.once("close", () => {
-        // On a pipelined connection the next exchange may have begun.
-        if (exchanges.get(socket) === exchange) exchanges.delete(socket);
         // Its headers may have been out before the draining began: then the connection is idle now, not closed.
         if (draining) setImmediate(() => server.closeIdleConnections());
       });
     },
-    current: (socket) => exchanges.get(socket),
+    current(socket) {
+      const latest = exchanges.get(socket);
+      return latest?.outgoing.closed && latest.incoming.complete ? undefined : latest;
+    },
     drain() {
       draining = true;
       for (const { outgoing } of exchanges.values()) closeAfter(outgoing);

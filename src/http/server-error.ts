@@ -27,6 +27,12 @@ export function invalidTarget(requestId: string): ServerError {
   );
 }
 
+/** A request for a tunnel, which no target here allows. @see RFC 9110 section 9.3.6 */
+export function noTunnel(requestId: string): ServerError {
+  const error = serverError(new AuthError("METHOD_NOT_ALLOWED"), requestId);
+  return { ...error, headers: { ...error.headers, Allow: "" } };
+}
+
 /** The app itself failed to answer. */
 export function internalError(requestId: string): ServerError {
   return serverError(new AuthError("INTERNAL_ERROR"), requestId);

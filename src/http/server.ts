@@ -6,7 +6,14 @@ import type { Logger } from "../observability/log.ts";
 import { trackConnections } from "./connections.ts";
 import type { GatewayApp } from "./operation.ts";
 import { newRequestId } from "./request-id.ts";
-import { internalError, invalidTarget, type ServerError, toRawResponse, unreadableRequest } from "./server-error.ts";
+import {
+  internalError,
+  invalidTarget,
+  noTunnel,
+  type ServerError,
+  toRawResponse,
+  unreadableRequest,
+} from "./server-error.ts";
 
 /** How long a client may take, in milliseconds. */
 export interface ServerTimeouts {
@@ -76,11 +83,33 @@ export async function startServer(options: {
   });
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     connections.begin(incoming, outgoing);
+    // Whoever stands before this server may have gone by the other one. RFC 9112 section 3.2.
+    if ((incoming.headersDistinct["host"]?.length ?? 0) > 1) {
+      const requestId = newRequestId(random);
+      const { status, headers, body } = invalidTarget(requestId);
+      logUnreadable(log, requestId, status, undefined);
+      outgoing.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) }).end(body);
+      return;
+    }
     return listener(incoming, outgoing);
   };
   server.on("request", handle);
   // An expectation that this server does not know is ignored.
   server.on("checkExpectation", handle);
+
+  // Without a listener Node drops the connection. The socket is this listener's alone from here on, errors included.
+  server.on("connect", (_incoming: IncomingMessage, socket: Socket) => {
+    socket.on("error", () => socket.destroy());
+    const refuse = () => {
+      const requestId = newRequestId(random);
+      const answer = noTunnel(requestId);
+      logUnreadable(log, requestId, answer.status, undefined);
+      endWith(socket, answer);
+    };
+    const before = connections.current(socket)?.outgoing;
+    if (before === undefined || before.closed) refuse();
+    else before.once("close", refuse);
+  });
 
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     const exchange = connections.current(socket);
@@ -97,9 +126,7 @@ export async function startServer(options: {
     const requestId = newRequestId(random);
     const answer = unreadableRequest(error.code, requestId);
     logUnreadable(log, requestId, answer.status, error.code);
-    socket.end(toRawResponse(answer));
-    // Destroyed at once, a connection with unread bytes would be reset and the answer lost.
-    setTimeout(() => socket.destroy(), lingerMs).unref();
+    endWith(socket, answer);
   });
 
   const { address, port: bound } = await listen(server, host, port);
@@ -130,6 +157,13 @@ function listen(server: Server, host: string, port: number): Promise<AddressInfo
       resolve(server.address() as AddressInfo);
     });
   });
+}
+
+/** Sends an error as the last answer of a connection. */
+function endWith(socket: Socket, answer: ServerError): void {
+  socket.end(toRawResponse(answer));
+  // Destroyed at once, a connection with unread bytes would be reset and the answer lost.
+  setTimeout(() => socket.destroy(), lingerMs).unref();
 }
 
 /** The access line of a request that never reached the app. */

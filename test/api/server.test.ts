@@ -56,6 +56,8 @@ describe("what is not HTTP", () => {
 
   test.each([
     ["no Host", `GET /livez HTTP/1.1\r\n\r\n`],
+    ["two different Hosts", "GET /livez HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"],
+    ["the same Host twice", "GET /livez HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n"],
     ["a Host that is none", "GET /livez HTTP/1.1\r\nHost: a/b@c\r\n\r\n"],
     ["a backslash in the path", "GET /livez\\..\\x HTTP/1.1\r\nHost: x\r\n\r\n"],
     ["an absolute target that is none", "GET http://[x HTTP/1.1\r\nHost: x\r\n\r\n"],
@@ -118,6 +120,27 @@ describe("what is unusual HTTP", () => {
     expect(JSON.stringify(answer?.body)).not.toContain(client.secret);
   });
 
+  test.each([
+    ["alone", "", []],
+    ["behind a request", livez, [200]],
+  ])("CONNECT, %s, gets a 405 and no tunnel", async (_what, before, first) => {
+    const connection = await openConnection(gateway);
+    connection.write(`${before}CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n${livez}`);
+    const answers = await connection.closed();
+    expect(answers.map(({ status }) => status)).toEqual([...first, 405]);
+    expectServerError(answers.at(-1), 405, "METHOD_NOT_ALLOWED");
+    expect(answers.at(-1)?.headers.get("allow")).toBe("");
+    expect(gateway.logLines().at(-1)).toMatchObject({ status: 405, method: null });
+  });
+
+  test("a client that resets its connection after CONNECT harms nobody", async () => {
+    const connection = await openConnection(gateway);
+    connection.write("CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n");
+    await expect.poll(() => connection.answers()).toHaveLength(1);
+    connection.socket.resetAndDestroy();
+    expect((await answerTo(livez))?.status).toBe(200);
+  });
+
   test("pipelined requests are answered in order", async () => {
     const connection = await openConnection(gateway);
     connection.write(`${livez}GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n${livez}`);
@@ -154,6 +177,13 @@ describe("slow clients", () => {
     expect(answers).toHaveLength(1);
     expectServerError(answers[0], 408);
     expect(impatient.events).not.toContain("login");
+  });
+
+  // Fault: the 408 of an answered request would be taken for the answer to the next one.
+  test("whose request was answered before its body came get no second answer", async () => {
+    const connection = await openConnection(impatient);
+    connection.write("GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{");
+    expect((await connection.closed()).map(({ status }) => status)).toEqual([200]);
   });
 
   test("a connection without a next request is closed", async () => {
