@@ -39,15 +39,16 @@ export const lockoutStatus: LockoutStatus = {
   lockoutDurationMinutes: 10,
 };
 
+/** As `src/domain/mfa/backup-codes.ts` makes them. */
 export const backupCodes = [
-  "k7mpx-4w9tq",
-  "3hzrd-8vnyc",
-  "p2xgk-6jfba",
-  "w9ctm-5ysre",
-  "b4nqv-7kdhz",
-  "f8jyp-2xmgt",
-  "t6rhw-9ceqk",
-  "y3vdn-4pzbs",
-  "m5kgx-8wtjf",
-  "c7qsz-6hrny",
+  "8RYE-KTQ6-189F",
+  "3HZR-D8VN-YC0W",
+  "P2XG-K6JF-BA71",
+  "W9CT-M5YS-RE4D",
+  "B4NQ-V7KD-HZ62",
+  "F8JY-P2XM-GT05",
+  "T6RH-W9CE-QK3A",
+  "Y3VD-N4PZ-BS8M",
+  "M5KG-X8WT-JF9E",
+  "C7QS-Z6HR-NY1V",
 ];

@@ -34,7 +34,7 @@ const route = createRoute({
       example: {
         secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
         otpauthUri:
-          "otpauth://totp/Headgate:jane%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Headgate&algorithm=SHA1&digits=6&period=30",
+          "otpauth://totp/Headgate:jane%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Headgate",
         qrCode: "data:image/png;base64,iVBORw0KGgo…",
         expiresIn: 600,
       },
