@@ -10,7 +10,17 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const entry = join(root, "src", "main.ts");
 
 if (isNewEnough(process.versions.node)) {
-  await import(pathToFileURL(entry).href);
+  try {
+    await import(pathToFileURL(entry).href);
+  } catch (error) {
+    // Node says "Cannot find package 'x'" of a dependency, and "Cannot find module" of a file.
+    const missing = error?.code === "ERR_MODULE_NOT_FOUND" && /^Cannot find package '([^']+)'/.exec(error.message)?.[1];
+    if (!missing) throw error;
+    process.stderr.write(
+      `headgate needs the package ${missing}, which is not installed. Run "npm ci" in ${root} first.\n`,
+    );
+    process.exitCode = 1;
+  }
 } else {
   const runtime = fetchedRuntime();
   if (runtime.present) {

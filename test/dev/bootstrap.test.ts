@@ -224,6 +224,22 @@ describe("bin/headgate.mjs", () => {
     expect((await run("headgate.mjs", ["start"])).stdout).toBe("main of start\n");
   });
 
+  test("without its dependencies says what to do, in one line", async () => {
+    await writeFile(join(project, "src", "main.ts"), 'import "./part.ts";\n');
+    await writeFile(join(project, "src", "part.ts"), 'import "some-dependency/part";\n');
+    const { code, stderr } = await run("headgate.mjs", ["start"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^headgate needs the package some-dependency, .*Run "npm ci" in .*\n$/);
+  });
+
+  test("does not take a file of its own that is missing for a dependency", async () => {
+    await writeFile(join(project, "src", "main.ts"), 'import "./gone.ts";\n');
+    const { code, stderr } = await run("headgate.mjs", ["start"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("gone.ts");
+    expect(stderr).not.toContain("npm ci");
+  });
+
   test("on an old Node says what to do, in one line", async () => {
     const { code, stderr } = await run("headgate.mjs", ["start"], { NODE_OPTIONS: await pretend("20.0.0") });
     expect(code).toBe(1);
