@@ -10,8 +10,33 @@ import { StoreUnavailable } from "./domain/ports/faults.ts";
 import { startServer } from "./http/server.ts";
 import { createLogger } from "./observability/log.ts";
 
+/**
+ * Checks the environment, then the apps file, then the mail settings. The apps file is looked at beside a bad variable too;
+ * the mail settings only when every variable is good.
+ *
+ * @throws ConfigError with the problems of all of them
+ */
+function readAll() {
+  const problems: string[] = [];
+  function attempt<T>(read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(...error.problems);
+      return undefined;
+    }
+  }
+  const config = attempt(() => readConfig(process.env));
+  const appsFile = process.env["HEADGATE_APPS_FILE"];
+  const apps = appsFile ? attempt(() => readAppsFile(appsFile)) : undefined;
+  if (config) attempt(() => openMailer(config).close());
+  if (config === undefined || apps === undefined || problems.length > 0) throw new ConfigError(problems);
+  return { config, apps };
+}
+
 async function start(): Promise<void> {
-  const config = readConfig(process.env);
+  const { config } = readAll();
   const log = createLogger({ level: config.HEADGATE_LOG_LEVEL });
   const apps = watchAppsFile(config.HEADGATE_APPS_FILE, log);
   const adapters = await openAdapters(config, log);
@@ -48,9 +73,7 @@ async function start(): Promise<void> {
 }
 
 function checkConfig(): void {
-  const config = readConfig(process.env);
-  const apps = readAppsFile(config.HEADGATE_APPS_FILE);
-  openMailer(config).close();
+  const { apps } = readAll();
   process.stdout.write(`The configuration is valid; apps: ${[...apps.keys()].join(", ")}\n`);
 }
 

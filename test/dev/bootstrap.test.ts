@@ -253,6 +253,34 @@ describe("bin/headgate.mjs", () => {
     expect((await run("headgate.mjs", ["start"], env)).code).toBe(9);
   });
 
+  test.each(["check-config", "start"])("%s prints the problems of all parts at once", async (command) => {
+    const appsFile = join(dir, "apps.json");
+    await writeFile(appsFile, '{ "apps": [] }');
+    const good = {
+      HEADGATE_SECRET: "x".repeat(32),
+      HEADGATE_APPS_FILE: appsFile,
+      HEADGATE_REDIS_URL: "redis://127.0.0.1:1",
+      HEADGATE_KEYCLOAK_URL: "http://127.0.0.1:1",
+      HEADGATE_KEYCLOAK_REALM: "x",
+      HEADGATE_KEYCLOAK_CLIENT_SECRET: "x",
+      HEADGATE_KEYCLOAK_OTP_CLIENT_SECRET: "x",
+      HEADGATE_KEYCLOAK_MINT_CLIENT_SECRET: "x",
+      HEADGATE_SMTP_URL: "smtp://127.0.0.1:1",
+      HEADGATE_MAIL_FROM: "no-reply@example.com",
+    };
+    const problemsOf = async (change: NodeJS.ProcessEnv) => {
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const env = { PATH: process.env["PATH"], ...good, ...change };
+      execFile(process.execPath, [join(bin, "headgate.mjs"), command], { env }, (_error, _out, stderr) =>
+        resolve(stderr),
+      );
+      return (await promise).split("\n").flatMap((line) => /^ {2}(\w+)/.exec(line)?.slice(1) ?? []);
+    };
+    expect(await problemsOf({ HEADGATE_MAIL_LANGUAGE: "none" })).toEqual(["HEADGATE_APPS_FILE", "HEADGATE_SMTP_URL"]);
+    expect(await problemsOf({ HEADGATE_SECRET: "short" })).toEqual(["HEADGATE_SECRET", "HEADGATE_APPS_FILE"]);
+    expect(await problemsOf({ HEADGATE_APPS_FILE: undefined })).toEqual(["HEADGATE_APPS_FILE"]);
+  });
+
   test("can be called by a link, as npm makes one", async () => {
     await symlink(join(project, "bin", "headgate.mjs"), join(dir, "headgate"));
     await chmod(join(project, "bin", "headgate.mjs"), 0o755);
