@@ -1,6 +1,6 @@
 import { ResponseBodyError } from "openid-client";
 import type { ValidationIssue } from "../../contract/errors.ts";
-import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
+import { type UpstreamFate, UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type {
   ExchangeOutcome,
   FactorOutcome,
@@ -25,6 +25,16 @@ export interface Refusal {
 
 const mfaRequired = "mfa_required";
 const unservedFactors = new Set(["mfa_required_webauthn", "mfa_required_recovery_codes"]);
+/** @see RFC 6749, sections 4.1.2.1 and 5.2 */
+const errorsWithoutVerdict = new Set([
+  "invalid_client",
+  "unauthorized_client",
+  "invalid_request",
+  "invalid_scope",
+  "unsupported_grant_type",
+  "server_error",
+  "temporarily_unavailable",
+]);
 const clientErrors = new Set(["invalid_client", "unauthorized_client"]);
 const clientDescriptions = new Set([
   "Invalid client or Invalid client credentials",
@@ -214,12 +224,26 @@ export function unexpectedAnswer(endpoint: string, answer: HttpAnswer): Upstream
 }
 
 /** The fault behind an answer that nobody asked for. What Keycloak said is kept in the cause, for the log alone. */
-export function unexpectedRefusal(endpoint: string, refusal: Refusal): UpstreamUnavailable {
+export function unexpectedRefusal(
+  endpoint: string,
+  refusal: Refusal,
+  fate: UpstreamFate = "noVerdict",
+): UpstreamUnavailable {
   return new UpstreamUnavailable(
     `Keycloak's ${endpoint} endpoint answered ${refusal.status} with an unexpected error`,
-    "noVerdict",
+    fate,
     quoted(refusal.error, refusal.description),
   );
+}
+
+/**
+ * What an unknown refusal of a grant leaves open. Errors of the request or of the server say nothing about the credentials;
+ * anything else may be a verdict in words that are not known here, and then a guess must stay counted.
+ */
+export function fateOfUnknownRefusal({ status, error }: Refusal): UpstreamFate {
+  // A realm that is missing, while Keycloak starts for example, is a 404.
+  const ofTheServer = status >= 500 || status === 404;
+  return ofTheServer || errorsWithoutVerdict.has(error) ? "noVerdict" : "unknown";
 }
 
 /**

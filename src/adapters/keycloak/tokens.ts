@@ -14,6 +14,7 @@ import { canBeRefreshToken } from "./ids.ts";
 import {
   exchangeRefusal,
   factorRefusal,
+  fateOfUnknownRefusal,
   isClientRefusal,
   passwordRefusal,
   type Refusal,
@@ -46,7 +47,7 @@ async function settle<T>(
     const refusal = refusalIn(cause);
     if (!refusal) throw unusableAnswer("token", cause);
     const outcome = refuse(refusal);
-    if (outcome === undefined) throw unexpectedRefusal("token", refusal);
+    if (outcome === undefined) throw unexpectedRefusal("token", refusal, fateOfUnknownRefusal(refusal));
     return outcome;
   }
   return accept(answer);

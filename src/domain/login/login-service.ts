@@ -123,6 +123,17 @@ export function createLoginService(deps: {
     };
   }
 
+  async function incompleteVerdict(
+    email: string,
+    requiredActions: readonly string[] | undefined,
+  ): Promise<AttemptVerdict<Answer>> {
+    const user = await identityProvider.findUserByEmail(email);
+    const outcome = incompleteUserError(user, requiredActions);
+    // A refusal that names the action was one of a second factor, which Keycloak counts like those that end in a challenge.
+    const unfinished = requiredActions !== undefined && user !== undefined;
+    return { result: "returned", value: { outcome, ...(unfinished ? { unfinishedBy: user.userId } : {}) } };
+  }
+
   async function attempt(
     request: LoginRequest,
     account: string,
@@ -138,7 +149,7 @@ export function createLoginService(deps: {
       case "mfaRequired":
         return challengeVerdict(request, account, context.storeTime);
       case "accountIncomplete":
-        return refuse(incompleteUserError(await identityProvider.findUserByEmail(email), outcome.requiredActions));
+        return incompleteVerdict(email, outcome.requiredActions);
       case "rejected":
       // A disabled account answers, and is counted, like a wrong password: its password must not be found out.
       case "disabled":

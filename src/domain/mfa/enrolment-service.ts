@@ -11,6 +11,8 @@ import type { MailKind, MailOutbox } from "../ports/mail.ts";
 import type { Random } from "../ports/random.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
 import type { EnrolmentStore, SecondFactors, UsedCodes } from "../ports/second-factors.ts";
+import type { SessionDirectory } from "../ports/session-directory.ts";
+import { isLive } from "../sessions/live-session.ts";
 import type { BackupCodes } from "./backup-codes.ts";
 import { createConfirmEnrolment } from "./confirm-enrolment.ts";
 import type { ProvenChange } from "./proven-change.ts";
@@ -75,6 +77,7 @@ export function createEnrolmentService(deps: {
   readonly usedCodes: UsedCodes;
   readonly backupCodes: BackupCodes;
   readonly identityProvider: Pick<IdentityProvider, "getUser">;
+  readonly sessions: Pick<SessionDirectory, "listSessions">;
   readonly outbox: MailOutbox;
   readonly hash: KeyedHash;
   readonly random: Random;
@@ -83,7 +86,7 @@ export function createEnrolmentService(deps: {
   readonly totpIssuer: string;
 }): EnrolmentService {
   const { gate, provenChange, enrolments, secondFactors, backupCodes } = deps;
-  const { identityProvider, outbox, hash, random, totpIssuer } = deps;
+  const { identityProvider, sessions, outbox, hash, random, totpIssuer } = deps;
   const confirmEnrolment = createConfirmEnrolment(deps);
 
   async function userOf({ claims }: Bearer): Promise<UserRecord> {
@@ -131,7 +134,11 @@ export function createEnrolmentService(deps: {
 
     async confirm(bearer, { code, signal }) {
       const user = await userOf(bearer);
-      const outcome = await gate.run(userAccountName(hash, user), () => confirmEnrolment(user.userId, code), signal);
+      const work = async () => {
+        if (!(await isLive(sessions, bearer.claims))) return new AuthError("INVALID_TOKEN");
+        return confirmEnrolment(user.userId, code);
+      };
+      const outcome = await gate.run(userAccountName(hash, user), work, signal);
       if (outcome instanceof AuthError) throw outcome;
       await notify("mfa-enabled", user, bearer);
       return { backupCodes: outcome };
@@ -139,7 +146,7 @@ export function createEnrolmentService(deps: {
 
     async disable(bearer, request) {
       const user = await userOf(bearer);
-      await provenChange.run(user, bearer.app.id, request, async () => {
+      await provenChange.run(user, bearer, request, async () => {
         // The factor first: were its codes gone and it still there, a user without the device would be shut out.
         await secondFactors.removeTotp(user.userId);
         await secondFactors.writeBackupCodes(user.userId, undefined);
@@ -155,7 +162,7 @@ export function createEnrolmentService(deps: {
 
     async regenerateBackupCodes(bearer, request) {
       const user = await userOf(bearer);
-      const codes = await provenChange.run(user, bearer.app.id, { ...request, method: "totp" }, async () => {
+      const codes = await provenChange.run(user, bearer, { ...request, method: "totp" }, async () => {
         const renewed = await backupCodes.generate();
         await secondFactors.writeBackupCodes(user.userId, renewed.stored);
         return renewed.codes;

@@ -1,5 +1,6 @@
 import { AuthError } from "../../contract/errors.ts";
 import type { MfaMethod } from "../../contract/headless.ts";
+import type { Bearer } from "../clients/bearer-authenticator.ts";
 import { userAccountName } from "../lockout/account-name.ts";
 import type { AttemptContext, AttemptRunner, AttemptVerdict } from "../lockout/attempt-runner.ts";
 import { notifyLock } from "../lockout/lock-notice.ts";
@@ -9,6 +10,8 @@ import type { KeyedHash } from "../ports/keyed-hash.ts";
 import type { MailOutbox } from "../ports/mail.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
 import type { SecondFactors } from "../ports/second-factors.ts";
+import type { SessionDirectory } from "../ports/session-directory.ts";
+import { isLive } from "../sessions/live-session.ts";
 import { incompleteUserError } from "../sessions/refused-user.ts";
 import type { FactorCheck } from "./factor-check.ts";
 
@@ -18,11 +21,11 @@ export interface ProvenChange {
    * Checks a code as an attempt of the budget for codes, and makes the change under the same entry to the account's gate.
    *
    * @throws AuthError MFA_NOT_ENROLLED, MFA_INVALID_CODE, ACCOUNT_LOCKED, RATE_LIMITED, EMAIL_NOT_VERIFIED, ACTION_REQUIRED,
-   *   INVALID_TOKEN (the account is disabled)
+   *   INVALID_TOKEN (the account is disabled, or the session has ended)
    */
   run<T>(
     user: UserRecord,
-    appId: string,
+    bearer: Bearer,
     proof: {
       readonly code: string;
       readonly method: MfaMethod;
@@ -47,11 +50,12 @@ export function createProvenChange(deps: {
   readonly factors: FactorCheck;
   readonly secondFactors: Pick<SecondFactors, "hasTotp">;
   readonly identityProvider: Pick<IdentityProvider, "getUser" | "endSession">;
+  readonly sessions: Pick<SessionDirectory, "listSessions">;
   readonly outbox: MailOutbox;
   readonly hash: KeyedHash;
   readonly budget: AttemptBudget;
 }): ProvenChange {
-  const { attempts, factors, secondFactors, identityProvider, outbox, hash, budget } = deps;
+  const { attempts, factors, secondFactors, identityProvider, sessions, outbox, hash, budget } = deps;
 
   type Proof = { readonly code: string; readonly method: MfaMethod; readonly endUser: EndUser };
 
@@ -82,15 +86,21 @@ export function createProvenChange(deps: {
   }
 
   return {
-    async run<T>(user: UserRecord, appId: string, proof: Parameters<ProvenChange["run"]>[2], change: () => Promise<T>) {
+    async run<T>(
+      user: UserRecord,
+      { app, claims }: Bearer,
+      proof: Parameters<ProvenChange["run"]>[2],
+      change: () => Promise<T>,
+    ) {
       const { limits, signal } = proof;
       const account = userAccountName(hash, user);
       const { value, locked } = await attempts.run<Answer<T>>({ account, budget, limits, signal }, async (context) => {
+        if (!(await isLive(sessions, claims))) return refused<T>("returned", new AuthError("INVALID_TOKEN"));
         const refusal = await refusalOf<T>(user, proof, context);
         // Given back, not complete: only a login clears the counts.
         return refusal ?? { result: "returned", value: { kind: "changed", value: await change() } };
       });
-      if (locked) await notifyLock(outbox, { email: user.email, appId, lockSeconds: budget.lockSeconds });
+      if (locked) await notifyLock(outbox, { email: user.email, appId: app.id, lockSeconds: budget.lockSeconds });
       if (value.kind === "refused") throw value.error;
       return value.value;
     },

@@ -223,12 +223,22 @@ describe("refusals", () => {
   it.each([
     ["unauthorized_client", "Client not allowed for direct access grants"],
     ["invalid_scope", "Invalid scopes: openid organization"],
-    ["invalid_grant", "Something new"],
     ["invalid_request", "Missing parameter: username"],
-    ["not_mintable", undefined],
-  ])("has no verdict on what it does not know: %s %s", async (error, description) => {
+  ])("has no verdict where the request itself was refused: %s %s", async (error, description) => {
     upstream.behave = json(400, { error, error_description: description });
     await expect(passwordGrant(createProvider())).rejects.toMatchObject(fault("noVerdict"));
+  });
+
+  // Threat: a refusal in words that are not known here is given back as if nothing had been tried, and guesses are free.
+  it.each([
+    ["invalid_grant", "Something new"],
+    ["access_denied", "custom authenticator"],
+  ])("takes a refusal that it does not know for a possible verdict: %s %s", async (error, description) => {
+    upstream.behave = json(401, { error, error_description: description });
+    await expect(passwordGrant(createProvider())).rejects.toMatchObject(fault("unknown"));
+    await expect(
+      createProvider().totpGrant({ username: "jane@example.com", code: "123456", endUser }),
+    ).rejects.toMatchObject(fault("unknown"));
   });
 
   it("takes an administrator, whom the realm mints no session for, for a rejected user", async () => {

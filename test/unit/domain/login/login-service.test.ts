@@ -318,6 +318,11 @@ describe("Keycloak's own count", () => {
     expect(await cleared({ outcome: mfaRequired, ...scene }, 10)).toEqual([jane.userId]);
   });
 
+  test("logins with a second factor that only Keycloak's pages can check count too", async () => {
+    const outcome: PasswordOutcome = { kind: "accountIncomplete", requiredActions: ["CONFIGURE_TOTP"] };
+    expect(await cleared({ outcome }, 10)).toEqual([jane.userId]);
+  });
+
   test.each<[string, PasswordOutcome]>([
     ["a complete login", tokens],
     ["a wrong password", { kind: "rejected" }],

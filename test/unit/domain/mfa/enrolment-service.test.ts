@@ -13,12 +13,13 @@ const away = new UpstreamUnavailable("away", "unknown");
 function setUp() {
   const world = createGatewayWorld();
   const { directory, hash, outbox } = world;
-  const ports = { ...world, secondFactors: directory, identityProvider: directory };
+  const ports = { ...world, secondFactors: directory, identityProvider: directory, sessions: directory };
   const provenChange = createProvenChange({ ...ports, budget: mfaBudget });
   const service = createEnrolmentService({ ...ports, provenChange, totpIssuer: "Acme" });
   const user = directory.add({});
   const { userId, email } = user.record;
-  const bearer: Bearer = { claims: { userId, email, azp: appOne.id, sessionId: "s".repeat(24) }, app: appOne };
+  const sessionId = directory.openSession(userId, appOne.id);
+  const bearer: Bearer = { claims: { userId, email, azp: appOne.id, sessionId }, app: appOne };
   const proof = (code: string) => ({ code, limits: limitsOf(appOne.id), endUser: caller });
   return {
     ...world,
@@ -252,6 +253,25 @@ describe("confirming", () => {
   });
 });
 
+// Threat: a thief's call waits for the gate while the owner's reset ends the thief's session, and enrols after it.
+describe("a session that has ended while the call waited", () => {
+  test("enrols nothing", async () => {
+    const { service, bearer, directory, user, userId, confirm, codeOf } = setUp();
+    const { secret } = await service.enroll(bearer);
+    await directory.endAllSessions(userId);
+    await expect(confirm(codeOf(secret))).rejects.toMatchObject({ code: "INVALID_TOKEN" });
+    expect(user.totpSecret).toBeUndefined();
+  });
+
+  test("changes nothing, and costs no attempt", async () => {
+    const { disable, directory, user, userId, admission, account } = await setUpEnrolled();
+    await directory.endAllSessions(userId);
+    await expect(disable("000000")).rejects.toMatchObject({ code: "INVALID_TOKEN" });
+    expect(user.totpSecret).toBeDefined();
+    expect((await admission.lockoutState(account)).mfaAttempts).toBe(0);
+  });
+});
+
 describe("disabling", () => {
   test.each(["totp", "backup_code"] as const)("with a %s turns everything off and tells the owner", async (method) => {
     const { disable, code, given, user, notices, directory } = await setUpEnrolled();
@@ -259,7 +279,8 @@ describe("disabling", () => {
     expect(user.totpSecret).toBeUndefined();
     expect(user.backupCodes).toBeUndefined();
     expect(notices()).toEqual(["mfa-enabled", "mfa-disabled"]);
-    expect(directory.sessions.size).toBe(0);
+    // The caller's own; the check's has ended.
+    expect(directory.sessions.size).toBe(1);
   });
 
   test("works for a user who enrolled at Keycloak's own pages", async () => {
@@ -306,7 +327,8 @@ describe("regenerating backup codes", () => {
     expect(backupCodes.some((one) => given.includes(one))).toBe(false);
     expect(user.backupCodes?.hashes).toEqual(backupCodes);
     expect(notices()).toEqual(["mfa-enabled", "backup-codes-renewed"]);
-    expect(directory.sessions.size).toBe(0);
+    // The caller's own; the check's has ended.
+    expect(directory.sessions.size).toBe(1);
   });
 
   test("gives a user who enrolled at Keycloak's own pages the first ones", async () => {
