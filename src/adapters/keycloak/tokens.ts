@@ -1,5 +1,5 @@
 import { genericGrantRequest, refreshTokenGrant, tokenIntrospection } from "openid-client";
-import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
+import { type UpstreamFate, UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type {
   ClientCredentials,
   EndUser,
@@ -34,11 +34,12 @@ const scope = "openid organization";
 /** Keycloak takes an empty secret for a client without one; here it is only a wrong one. */
 const isBlank = (client: ClientCredentials) => client.id === "" || client.secret === "";
 
-/** Runs a request of the token endpoint: `accept` reads a success, `refuse` a refusal that it knows. */
+/** Runs a request of the token endpoint: `accept` reads a success, `refuse` a refusal that it knows, `fateOf` any other. */
 async function settle<T>(
   request: Promise<TokenAnswer>,
   accept: (answer: TokenAnswer) => T | Promise<T>,
   refuse: (refusal: Refusal) => T | undefined,
+  fateOf: (refusal: Refusal) => UpstreamFate = () => "noVerdict",
 ): Promise<T> {
   let answer: TokenAnswer;
   try {
@@ -47,7 +48,7 @@ async function settle<T>(
     const refusal = refusalIn(cause);
     if (!refusal) throw unusableAnswer("token", cause);
     const outcome = refuse(refusal);
-    if (outcome === undefined) throw unexpectedRefusal("token", refusal, fateOfUnknownRefusal(refusal));
+    if (outcome === undefined) throw unexpectedRefusal("token", refusal, fateOf(refusal));
     return outcome;
   }
   return accept(answer);
@@ -68,6 +69,7 @@ export function createTokens(deps: {
       genericGrantRequest(oauthClient(client, endUserHeaders(endUser)), "password", { ...parameters, scope: "openid" }),
       (answer) => ({ kind: "verified", subject: toSubjectToken(answer) }),
       factorRefusal,
+      fateOfUnknownRefusal,
     );
   }
 
@@ -93,6 +95,7 @@ export function createTokens(deps: {
         genericGrantRequest(config, "password", { username: email, password, scope }),
         async (answer) => ({ kind: "tokens", tokens: await toIssuedTokens(answer, organizationName) }),
         passwordRefusal,
+        fateOfUnknownRefusal,
       );
     },
 

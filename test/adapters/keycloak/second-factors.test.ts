@@ -145,6 +145,8 @@ describe("backup codes", () => {
       secret: console.secret,
       publicClient: false,
       directAccessGrantsEnabled: true,
+      // The flow of the apps: the realm's own denies.
+      authenticationFlowBindingOverrides: { direct_grant: "04cf0b37-cc66-44cf-94d7-b1fcb9f03ae2" },
       fullScopeAllowed: true,
     });
     const { body: tokens } = await oidc("token", console, {
