@@ -30,16 +30,16 @@ function readAll() {
   const config = attempt(() => readConfig(process.env));
   const appsFile = process.env["HEADGATE_APPS_FILE"];
   const apps = appsFile ? attempt(() => readAppsFile(appsFile)) : undefined;
-  if (config) attempt(() => openMailer(config).close());
-  if (config === undefined || apps === undefined || problems.length > 0) throw new ConfigError(problems);
-  return { config, apps };
+  const mailer = config && attempt(() => openMailer(config));
+  if (!config || !apps || !mailer) throw new ConfigError(problems);
+  return { config, apps, mailer };
 }
 
 async function start(): Promise<void> {
-  const { config } = readAll();
+  const { config, mailer } = readAll();
   const log = createLogger({ level: config.HEADGATE_LOG_LEVEL });
   const apps = watchAppsFile(config.HEADGATE_APPS_FILE, log);
-  const adapters = await openAdapters(config, log);
+  const adapters = await openAdapters(config, mailer, log);
   const { app, mailWorker } = composeGateway(config, apps, log, adapters);
 
   const { HEADGATE_HOST: host, HEADGATE_PORT: port } = config;
@@ -73,7 +73,8 @@ async function start(): Promise<void> {
 }
 
 function checkConfig(): void {
-  const { apps } = readAll();
+  const { apps, mailer } = readAll();
+  mailer.close();
   process.stdout.write(`The configuration is valid; apps: ${[...apps.keys()].join(", ")}\n`);
 }
 

@@ -1,5 +1,5 @@
 import { createKeycloakIdentityProvider } from "../adapters/keycloak/index.ts";
-import { createSmtpMailer } from "../adapters/mailer/smtp-mailer.ts";
+import { createSmtpMailer, type SmtpMailer } from "../adapters/mailer/smtp-mailer.ts";
 import { createRedisAdmission } from "../adapters/redis/admission.ts";
 import { createRedisChallengeStore } from "../adapters/redis/challenge-store.ts";
 import { connectRedis, type RedisConnection } from "../adapters/redis/connect.ts";
@@ -82,7 +82,7 @@ function openKeycloak(config: Config, log: Logger) {
 }
 
 /** @throws ConfigError when the mail server's URL, the sender or a template cannot be used */
-export function openMailer(config: Config) {
+export function openMailer(config: Config): SmtpMailer {
   const templatesDir = config.HEADGATE_MAIL_TEMPLATES_DIR;
   try {
     return createSmtpMailer({
@@ -99,9 +99,8 @@ export function openMailer(config: Config) {
   }
 }
 
-/** Opens all of them; nothing here waits for a server to answer, so that a gateway starts while one is away. */
-export async function openAdapters(config: Config, log: Logger) {
-  const mailer = openMailer(config);
+/** Opens the rest beside the mailer; nothing here waits for a server to answer, so that a gateway starts while one is away. */
+export async function openAdapters(config: Config, mailer: SmtpMailer, log: Logger) {
   const keycloak = openKeycloak(config, log);
   const store = await openStore(config, log);
   return {
