@@ -70,3 +70,13 @@ export class AuthError extends Error {
     this.requiredActions = options.requiredActions;
   }
 }
+
+/** The error of a request that broke a rule: it says which field and which rule, never the value. */
+export function validationError(issues: readonly ValidationIssue[], cause?: unknown): AuthError {
+  const [first = { path: "", message: "is not valid" }] = issues;
+  return new AuthError("VALIDATION_ERROR", {
+    message: `${first.path === "" ? "body" : first.path}: ${first.message}`,
+    issues,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

@@ -1,5 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { AuthError, errorTable } from "../contract/errors.ts";
+import { AuthError, errorTable, validationError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { BearerAuthenticator } from "../domain/clients/bearer-authenticator.ts";
 import type { ClientAuthenticator } from "../domain/clients/client-authenticator.ts";
@@ -21,7 +21,7 @@ import { createApiDocument } from "./openapi/document.ts";
 import { registerDocuments } from "./openapi/register.ts";
 import type { GatewayApp, OperationRoute } from "./operation.ts";
 import { createResponder, type ResponseGuardMode } from "./respond.ts";
-import { issuesOf, validationError } from "./validation.ts";
+import { issuesOf } from "./validation.ts";
 
 export interface AppDeps {
   readonly log: Logger;

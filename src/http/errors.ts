@@ -1,7 +1,6 @@
 import { HTTPException } from "hono/http-exception";
-import { AuthError, type ErrorCode } from "../contract/errors.ts";
+import { AuthError, type ErrorCode, validationError } from "../contract/errors.ts";
 import { StoreUnavailable, UpstreamUnavailable } from "../domain/ports/faults.ts";
-import { validationError } from "./validation.ts";
 
 /** When a caller may try again after a part of the gateway could not be reached. */
 const outageRetrySeconds = 5;

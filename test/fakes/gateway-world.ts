@@ -7,7 +7,6 @@ import { createAttemptRunner } from "../../src/domain/lockout/attempt-runner.ts"
 import { createFactorCheck } from "../../src/domain/mfa/factor-check.ts";
 import type { AttemptBudget } from "../../src/domain/ports/admission.ts";
 import type { App, AppRegistry } from "../../src/domain/ports/app-registry.ts";
-import type { Clock } from "../../src/domain/ports/clock.ts";
 import type { EndUser } from "../../src/domain/ports/identity-provider.ts";
 import type { KeyedHash } from "../../src/domain/ports/keyed-hash.ts";
 import type { Random } from "../../src/domain/ports/random.ts";
@@ -19,6 +18,7 @@ import {
 } from "./factor-stores.ts";
 import { createGateAdmission } from "./gate-admission.ts";
 import { createMemoryMailTokenStore, createMemoryOutbox, createRecordingMailer } from "./mail-stores.ts";
+import { createFakeClock } from "./system.ts";
 import { createUserDirectory } from "./user-directory.ts";
 
 export const appOne: App = {
@@ -48,32 +48,9 @@ function createSeededRandom(): Random {
   };
 }
 
-/** A clock that moves when told to, or when something sleeps on it. */
-export interface TestClock extends Clock {
-  advance(milliseconds: number): void;
-  readonly sleeps: readonly number[];
-}
-
-export function createTestClock(): TestClock {
-  // The first second of a TOTP period.
-  let time = 1_800_000_000_000;
-  const sleeps: number[] = [];
-  return {
-    now: () => time,
-    async sleep(milliseconds) {
-      sleeps.push(milliseconds);
-      time += milliseconds;
-    },
-    advance(milliseconds) {
-      time += milliseconds;
-    },
-    sleeps,
-  };
-}
-
 /** Fakes of all ports, joined as the services under test share them. */
 export function createGatewayWorld() {
-  const clock = createTestClock();
+  const clock = createFakeClock();
   const random = createSeededRandom();
   const hash: KeyedHash = (purpose, value) => createHash("sha256").update(`${purpose}\0${value}`).digest("base64url");
   const directory = createUserDirectory(clock);

@@ -1,9 +1,8 @@
-import { AuthError } from "../../contract/errors.ts";
+import { AuthError, validationError } from "../../contract/errors.ts";
 import type { AuthenticatedClient } from "../clients/client-authenticator.ts";
 import { mailBucket } from "../email/mail-limits.ts";
 import { chargeLimits } from "../lockout/charge-limits.ts";
 import { brokenRules } from "../password/password-rules.ts";
-import { validationError } from "../password/validation-error.ts";
 import type { AccountDirectory, CreateOutcome } from "../ports/account-directory.ts";
 import type { Admission } from "../ports/admission.ts";
 import type { Clock } from "../ports/clock.ts";

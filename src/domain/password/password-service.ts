@@ -1,4 +1,4 @@
-import { AuthError } from "../../contract/errors.ts";
+import { AuthError, validationError } from "../../contract/errors.ts";
 import type { AuthenticatedClient } from "../clients/client-authenticator.ts";
 import { mailBucket, mayMail } from "../email/mail-limits.ts";
 import type { MailTokens } from "../email/mail-tokens.ts";
@@ -13,7 +13,6 @@ import type { MailOutbox, MailToken } from "../ports/mail.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
 import type { SessionDirectory } from "../ports/session-directory.ts";
 import { brokenRules } from "./password-rules.ts";
-import { validationError } from "./validation-error.ts";
 
 export interface PasswordService {
   /**

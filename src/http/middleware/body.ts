@@ -1,7 +1,6 @@
 import { MIMEType } from "node:util";
-import { AuthError } from "../../contract/errors.ts";
+import { AuthError, validationError } from "../../contract/errors.ts";
 import type { GatewayMiddleware } from "../env.ts";
-import { validationError } from "../validation.ts";
 
 /** Refuses a body that says it is too large, before anything is done for the request. */
 export function declaredBodyLimit(maxBytes: number): GatewayMiddleware {

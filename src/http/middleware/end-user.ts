@@ -1,9 +1,8 @@
 import { getConnInfo } from "@hono/node-server/conninfo";
-import type { ValidationIssue } from "../../contract/errors.ts";
+import { type ValidationIssue, validationError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { GatewayContext, GatewayMiddleware } from "../env.ts";
 import { canonicalIpAddress } from "../ip-address.ts";
-import { validationError } from "../validation.ts";
 
 const addressHeader = "x-end-user-ip";
 const agentHeader = "x-end-user-agent";
