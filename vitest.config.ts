@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 // These talk to a real Keycloak, which test/support/setup.ts starts once for all of them; a run without them does without.
 const WITH_KEYCLOAK = [
-  "test/{e2e,attack}/**/*.test.ts",
+  "test/{e2e,attack,faults}/**/*.test.ts",
   "test/adapters/keycloak/**/*.test.ts",
   "test/dev/start.test.ts",
 ];

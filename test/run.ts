@@ -1,16 +1,19 @@
 // What `npm test` runs: the tools, the types, the lint, all tests. Arguments go to vitest, as filters: then only those
-// tests run, without the checks.
+// tests run, without the checks. With --full, tests that measure take as many samples as their figures need, in place of
+// as many as a quick run can bear.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { DevError } from "../src/dev/dev-error.ts";
 import { createSteps } from "../src/dev/steps.ts";
+import { threatTable } from "./support/threat-table.ts";
 import { ensureTools } from "./support/tools.ts";
 import { readVitestResult } from "./support/vitest-result.ts";
 
 const root = join(import.meta.dirname, "..");
-const filters = process.argv.slice(2);
+const filters = process.argv.slice(2).filter((argument) => argument !== "--full");
+if (process.argv.includes("--full")) process.env["HEADGATE_TEST_EFFORT"] = "full";
 const steps = createSteps(process.stdout);
 const total = { passed: 0, failed: 0 };
 const running = new Set<ReturnType<typeof spawn>>();
@@ -46,6 +49,7 @@ async function test(): Promise<void> {
   const code = await run("Tests", process.execPath, [vitest, ...args]);
   const result = readVitestResult(report, code, filters.length > 0);
   for (const complaint of result.complaints) steps.say(`   ${complaint}`);
+  for (const line of threatTable(result.tests)) steps.say(line);
   total.passed += result.passed;
   total.failed += result.failed;
   rmSync(dir, { recursive: true, force: true });

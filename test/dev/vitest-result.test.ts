@@ -25,7 +25,11 @@ async function read({ passed = 0, failed = 0, skipped = 0, files = [] }: Counts,
       name: "a.test.ts",
       status: "failed",
       message: "",
-      assertionResults: Array.from({ length: failedTests }, () => ({ status: "failed" })),
+      assertionResults: Array.from({ length: failedTests }, () => ({
+        status: "failed",
+        title: "a",
+        ancestorTitles: ["b"],
+      })),
     })),
   };
   await writeFile(file, JSON.stringify(report));
@@ -33,7 +37,7 @@ async function read({ passed = 0, failed = 0, skipped = 0, files = [] }: Counts,
 }
 
 test("passed and failed tests are counted", async () => {
-  expect(await read({ passed: 12 }, 0)).toEqual({ passed: 12, failed: 0, complaints: [] });
+  expect(await read({ passed: 12 }, 0)).toEqual({ passed: 12, failed: 0, complaints: [], tests: [] });
   expect(await read({ passed: 12, failed: 2, files: [{ failedTests: 2 }] }, 1)).toMatchObject({
     passed: 12,
     failed: 2,

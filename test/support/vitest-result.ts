@@ -1,14 +1,33 @@
 import { readFileSync } from "node:fs";
+import { isAbsolute, relative } from "node:path";
 
-/** How many tests passed and failed, and what else is wrong with the run. */
-export type Result = { passed: number; failed: number; complaints: string[] };
+/** One test of a run. */
+export type TestResult = {
+  /** From the working directory. */
+  file: string;
+  /** The titles around it and its own. */
+  titles: string[];
+  status: string;
+  /** What the test has measured, in words; see `report` in figures.ts. */
+  figures: string[];
+};
+
+/** How many tests passed and failed, what else is wrong with the run, and each test. */
+export type Result = { passed: number; failed: number; complaints: string[]; tests: TestResult[] };
 
 type Report = {
   numPassedTests: number;
   numFailedTests: number;
   numPendingTests: number;
   numTodoTests: number;
-  testResults: { name: string; status: string; message: string; assertionResults: { status: string }[] }[];
+  testResults: { name: string; status: string; message: string; assertionResults: ReportedTest[] }[];
+};
+
+type ReportedTest = {
+  status: string;
+  title: string;
+  ancestorTitles: string[];
+  meta?: { figures?: string[] };
 };
 
 /**
@@ -23,7 +42,7 @@ export function readVitestResult(file: string, exitCode: number, isFiltered: boo
   try {
     report = JSON.parse(readFileSync(file, "utf8"));
   } catch {
-    return { passed: 0, failed: 1, complaints: ["vitest left no report."] };
+    return { passed: 0, failed: 1, complaints: ["vitest left no report."], tests: [] };
   }
   const complaints = report.testResults
     .filter(
@@ -41,5 +60,13 @@ export function readVitestResult(file: string, exitCode: number, isFiltered: boo
     failed = 1;
     complaints.push(`vitest ended with exit code ${exitCode}.`);
   }
-  return { passed: report.numPassedTests, failed, complaints };
+  const tests = report.testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults.map(({ status, title, ancestorTitles, meta }) => ({
+      file: isAbsolute(name) ? relative(process.cwd(), name) : name,
+      titles: [...ancestorTitles, title],
+      status,
+      figures: meta?.figures ?? [],
+    })),
+  );
+  return { passed: report.numPassedTests, failed, complaints, tests };
 }
