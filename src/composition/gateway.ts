@@ -24,6 +24,7 @@ import { createSessionListService } from "../domain/sessions/session-list-servic
 import { createSessionService } from "../domain/sessions/session-service.ts";
 import { createApp } from "../http/app.ts";
 import type { GatewayApp } from "../http/operation.ts";
+import { createPasswordCapacity } from "../limits/password-capacity.ts";
 import { createRequestLimiter } from "../limits/request-limiter.ts";
 import type { Logger } from "../observability/log.ts";
 import type { Adapters } from "./adapters.ts";
@@ -55,6 +56,12 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
   const tokens = createMailTokens({ store: store.mailTokens, hash, random });
   const clients = createClientAuthenticator({ identityProvider, apps, hash, clock });
   const attempts = createAttemptRunner({ admission, clock });
+  const capacity = createPasswordCapacity({
+    concurrency: config.HEADGATE_PASSWORD_CONCURRENCY,
+    queueLimit: config.HEADGATE_PASSWORD_QUEUE_LIMIT,
+    waitMs: config.HEADGATE_PASSWORD_WAIT_MS,
+    clock,
+  });
   const gate = createAccountGate({ admission });
   const challenges = createChallenges({ store: store.challenges, hash, random });
   const backupCodes = createBackupCodes({ random });
@@ -78,6 +85,7 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
       hash,
       random,
       clock,
+      capacity,
       hideExisting: config.HEADGATE_HIDE_EXISTING_ACCOUNTS,
     }),
     login: createLoginService({
@@ -88,6 +96,7 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
       notes,
       outbox,
       hash,
+      capacity,
       budget: passwordBudget,
     }),
     mfa: createMfaService({

@@ -18,7 +18,7 @@ import {
 } from "./factor-stores.ts";
 import { createGateAdmission } from "./gate-admission.ts";
 import { createMemoryMailTokenStore, createMemoryOutbox, createRecordingMailer } from "./mail-stores.ts";
-import { createFakeClock } from "./system.ts";
+import { createFakeClock, openCapacity } from "./system.ts";
 import { createUserDirectory } from "./user-directory.ts";
 
 export const appOne: App = {
@@ -80,6 +80,7 @@ export function createGatewayWorld() {
     clients,
     mailer: createRecordingMailer(),
     notes: createMemorySessionNotes(),
+    capacity: openCapacity,
     enrolments: createMemoryEnrolmentStore(clock),
     tokens: createMailTokens({ store: tokenStore, hash, random }),
     gate: createAccountGate({ admission }),

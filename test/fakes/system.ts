@@ -1,5 +1,6 @@
 import type { Clock } from "../../src/domain/ports/clock.ts";
 import type { KeyedHash } from "../../src/domain/ports/keyed-hash.ts";
+import type { PasswordCapacity } from "../../src/domain/ports/password-capacity.ts";
 import type { Random } from "../../src/domain/ports/random.ts";
 
 /** A hash that can be read: `purpose:value`. */
@@ -37,3 +38,13 @@ export function createFakeClock(): FakeClock {
     sleeps,
   };
 }
+
+/** A capacity without bounds. */
+export const openCapacity: PasswordCapacity = {
+  run: async (work) => ({ kind: "done", value: await work() }),
+};
+
+/** A capacity that is used up. */
+export const fullCapacity: PasswordCapacity = {
+  run: async () => ({ kind: "busy", retryAfterSeconds: 2 }),
+};

@@ -8,6 +8,7 @@ import type { Admission } from "../ports/admission.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KeyedHash } from "../ports/keyed-hash.ts";
 import type { MailOutbox } from "../ports/mail.ts";
+import type { PasswordCapacity } from "../ports/password-capacity.ts";
 import type { Random } from "../ports/random.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
 
@@ -19,6 +20,7 @@ export interface SignupRequest {
   readonly firstName: string;
   readonly lastName: string;
   readonly limits: RequestLimits;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface SignupResult {
@@ -63,6 +65,7 @@ export function createSignupService(deps: {
   readonly hash: KeyedHash;
   readonly random: Random;
   readonly clock: Clock;
+  readonly capacity: PasswordCapacity;
   /**
    * Answers the same for a registered address as for a new one; its owner gets a mail instead. The price: `userId` is made up,
    * a signup takes a second, and a password that breaks a rule which only the realm can check (blocklist, regular expression)
@@ -70,7 +73,7 @@ export function createSignupService(deps: {
    */
   readonly hideExisting: boolean;
 }): SignupService {
-  const { admission, accounts, outbox, hash, random, clock, hideExisting } = deps;
+  const { admission, accounts, outbox, hash, random, clock, capacity, hideExisting } = deps;
 
   /** The mail goes into the outbox last: a job that runs before there is an account would find nobody to write to. */
   function askForVerification(email: string, appId: string): Promise<void> {
@@ -101,7 +104,12 @@ export function createSignupService(deps: {
 
   async function create(request: SignupRequest): Promise<Exclude<CreateOutcome, { kind: "invalid" }>> {
     const { email, password, firstName, lastName } = request;
-    const outcome = await accounts.createUser({ email, password, firstName, lastName });
+    const turn = await capacity.run(
+      () => accounts.createUser({ email, password, firstName, lastName }),
+      request.signal,
+    );
+    if (turn.kind === "busy") throw new AuthError("RATE_LIMITED", { retryAfterSeconds: turn.retryAfterSeconds });
+    const outcome = turn.value;
     if (outcome.kind === "invalid") throw validationError(outcome.issues);
     return outcome;
   }

@@ -9,6 +9,7 @@ import type { AttemptBudget } from "../ports/admission.ts";
 import type { EndUser, IdentityProvider, IssuedTokens, UserRecord } from "../ports/identity-provider.ts";
 import type { KeyedHash } from "../ports/keyed-hash.ts";
 import type { MailOutbox } from "../ports/mail.ts";
+import type { PasswordCapacity } from "../ports/password-capacity.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
 import type { SessionNotes } from "../ports/session-directory.ts";
 import { isLicensed } from "../sessions/licence.ts";
@@ -73,9 +74,10 @@ export function createLoginService(deps: {
   readonly notes: SessionNotes;
   readonly outbox: MailOutbox;
   readonly hash: KeyedHash;
+  readonly capacity: PasswordCapacity;
   readonly budget: AttemptBudget;
 }): LoginService {
-  const { attempts, challenges, identityProvider, clients, notes, outbox, hash, budget } = deps;
+  const { attempts, challenges, identityProvider, clients, notes, outbox, hash, capacity, budget } = deps;
 
   async function tokensVerdict(
     tokens: IssuedTokens,
@@ -139,10 +141,17 @@ export function createLoginService(deps: {
     account: string,
     context: AttemptContext,
   ): Promise<AttemptVerdict<Answer>> {
-    const { client, email, password, endUser } = request;
-    const outcome = await context.grant(() =>
-      identityProvider.passwordGrant({ client: client.credentials, email, password, endUser }),
+    const { client, email, password, endUser, signal } = request;
+    // One turn for the grant and its repetition: both are one attempt, and a refusal in between would have to count it.
+    const turn = await capacity.run(
+      () =>
+        context.grant(() => identityProvider.passwordGrant({ client: client.credentials, email, password, endUser })),
+      signal,
     );
+    if (turn.kind === "busy") {
+      return refuse(new AuthError("RATE_LIMITED", { retryAfterSeconds: turn.retryAfterSeconds }));
+    }
+    const outcome = turn.value;
     switch (outcome.kind) {
       case "tokens":
         return tokensVerdict(outcome.tokens, request);

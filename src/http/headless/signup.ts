@@ -60,6 +60,7 @@ export function createSignupOperation({ services, respond }: HeadlessDeps): Oper
           client: c.get("client"),
           ...c.req.valid("json"),
           limits: c.get("limits"),
+          signal: c.req.raw.signal,
         });
         return respond.send(c, route, 201, { user, emailVerificationRequired });
       }),

@@ -13,7 +13,7 @@ testEveryOperation(() => gateway, sample, [{ code: "CONFLICT" }]);
 
 const signup = (change: Record<string, unknown>) => send(gateway, sample, { body: { ...sample.body, ...change } });
 
-test("hands the service what was sent, e-mail and names trimmed, the password as it is", async () => {
+test("hands the service what was sent, e-mail and names trimmed, the password as it is, and a signal", async () => {
   await signup({
     email: " Jane@Example.com\n",
     password: "  päss wörd  ",
@@ -27,6 +27,7 @@ test("hands the service what was sent, e-mail and names trimmed, the password as
     firstName: "Zoë",
     lastName: "O'Neill-Łuk",
     limits: expect.any(Object),
+    signal: expect.any(AbortSignal),
   });
 });
 

@@ -1,13 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { createSignupService } from "../../../../src/domain/accounts/signup-service.ts";
 import { StoreUnavailable } from "../../../../src/domain/ports/faults.ts";
+import type { PasswordCapacity } from "../../../../src/domain/ports/password-capacity.ts";
 import { limitsOf } from "../../../fakes/gate-admission.ts";
 import { appOne, clientOf, createGatewayWorld } from "../../../fakes/gateway-world.ts";
+import { fullCapacity } from "../../../fakes/system.ts";
 
 const email = "Jane@Example.com";
 
-function setUp(options: { hideExisting?: boolean } = {}) {
-  const world = createGatewayWorld();
+function setUp(options: { hideExisting?: boolean; capacity?: PasswordCapacity } = {}) {
+  const world = { ...createGatewayWorld(), ...(options.capacity && { capacity: options.capacity }) };
   const { directory: accounts } = world;
   const service = createSignupService({ ...world, accounts, hideExisting: options.hideExisting ?? false });
   const signup = (change: { email?: string; password?: string } = {}) =>
@@ -37,6 +39,13 @@ describe("signup", () => {
     });
     expect(directory.user(userId).password).toBe("correct horse");
     expect(outbox.jobs).toEqual([verificationJob]);
+  });
+
+  test("is refused while no more passwords can be hashed, and creates and sends nothing", async () => {
+    const { signup, directory, outbox } = setUp({ capacity: fullCapacity });
+    await expect(signup()).rejects.toMatchObject({ code: "RATE_LIMITED", retryAfterSeconds: 2 });
+    expect(await directory.findUserByEmail(email)).toBeUndefined();
+    expect(outbox.jobs).toEqual([]);
   });
 
   test("refuses a registered address, in whatever case, and sends nothing", async () => {

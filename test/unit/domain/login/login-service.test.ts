@@ -11,13 +11,20 @@ import type {
   PasswordOutcome,
   UserRecord,
 } from "../../../../src/domain/ports/identity-provider.ts";
+import type { PasswordCapacity } from "../../../../src/domain/ports/password-capacity.ts";
 import { type AdmissionScript, createFakeAdmission, createFakeLimits, storeTime } from "../../../fakes/admission.ts";
 import { createFakeChallengeStore } from "../../../fakes/challenge-store.ts";
 import { createMemorySessionNotes } from "../../../fakes/factor-stores.ts";
 import { createFakeIdentityProvider } from "../../../fakes/identity-provider.ts";
 import { createMemoryOutbox } from "../../../fakes/mail-stores.ts";
 import { clientOf, endUser, jane, licensedApp, openApp, tokensWith } from "../../../fakes/people.ts";
-import { createCountingRandom, createFakeClock, readableHash } from "../../../fakes/system.ts";
+import {
+  createCountingRandom,
+  createFakeClock,
+  fullCapacity,
+  openCapacity,
+  readableHash,
+} from "../../../fakes/system.ts";
 import { codeOf, refusalOf, rejectionOf } from "../../refusal.ts";
 
 const budget: AttemptBudget = { counter: "password", maxAttempts: 5, lockSeconds: 600 };
@@ -28,6 +35,7 @@ interface Scene {
   readonly app?: App;
   readonly script?: AdmissionScript;
   readonly behaviour?: Partial<IdentityProvider>;
+  readonly capacity?: PasswordCapacity;
 }
 
 function setUp(scene: Scene = {}) {
@@ -55,6 +63,7 @@ function setUp(scene: Scene = {}) {
     notes: createMemorySessionNotes(),
     outbox: createMemoryOutbox(clock),
     hash: readableHash,
+    capacity: scene.capacity ?? openCapacity,
     budget,
   });
   const client = clientOf(app);
@@ -95,6 +104,14 @@ test.each<[string, Scene, string, AttemptResult]>([
   expect(await codeOf(login())).toBe(code);
   expect(results()).toEqual([result]);
   expect(store.open.size).toBe(0);
+});
+
+test("is refused while no more passwords can be hashed, and the attempt is given back", async () => {
+  const { login, results, identityProvider } = setUp({ capacity: fullCapacity });
+  const error = await refusalOf(login());
+  expect([error.code, error.retryAfterSeconds]).toEqual(["RATE_LIMITED", 2]);
+  expect(results()).toEqual(["returned"]);
+  expect(identityProvider.methods()).toEqual([]);
 });
 
 describe("tokens", () => {
