@@ -22,4 +22,11 @@ export const defences: readonly Defence[] = [
     replacement: "setCount(state, waiter.counter, state[waiter.counter] or 0, now + waiter.lockMs)",
     test: { file: "test/e2e/lockout.test.ts", title: "exactly five reach Keycloak for a known address" },
   },
+  {
+    name: "a rate limit that the store's clock has left behind is put right",
+    file: "src/adapters/redis/scripts/buckets.lua",
+    find: "redis.call('SET', KEYS[key], whole(full), 'PX', whole(math.ceil(window / 1000)))",
+    replacement: "",
+    test: { file: "test/ports/real.test.ts", title: "refill within the policy's window" },
+  },
 ];

@@ -47,6 +47,17 @@ export function bucketsSuite(engine: string, start: StartEngine): void {
       expect(buckets[0]?.resetSeconds).toBe(60);
     });
 
+    // Fault: the store's clock was set back, or a window was made shorter, and a bucket stays empty for as long as the clock
+    // was wrong or the old window lasts.
+    test("refill within the policy's window, also after it was made shorter", async () => {
+      const { admission } = await store.instance();
+      const bucket = slowBucket("client", 1);
+      await admission.charge([bucket]);
+      const charge = async () => (await admission.charge([{ ...bucket, windowSeconds: 1 }])).kind;
+      expect(await charge()).toBe("limited");
+      await until(async () => (await charge()) === "charged");
+    });
+
     // Threat: requests over several instances in parallel exceed a limit that each instance keeps.
     test("hold their limit over three instances in parallel", async () => {
       const instances = await Promise.all([1, 2, 3].map(() => store.instance()));

@@ -10,8 +10,13 @@ local function lookAtBuckets(firstKey, firstArgument, micros)
     local limit = tonumber(ARGV[argument])
     local window = tonumber(ARGV[argument + 1]) * 1000
     local full = tonumber(redis.call('GET', KEYS[key]) or '0')
-    -- Never further away than a whole window, whatever the clock or the policy was when it was written.
-    full = math.min(math.max(full, micros), micros + window)
+    full = math.max(full, micros)
+    -- Never further away than a whole window, whatever the clock or the policy was when it was written. It is put right at
+    -- once: capped anew at every look, it would come no nearer, and the bucket stay empty.
+    if full > micros + window then
+      full = micros + window
+      redis.call('SET', KEYS[key], whole(full), 'PX', whole(math.ceil(window / 1000)))
+    end
     buckets[#buckets + 1] = {
       key = KEYS[key], limit = limit, window = window, full = full,
       step = math.floor(window / limit), afterLock = ARGV[argument + 2] == '1'
