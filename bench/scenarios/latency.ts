@@ -1,0 +1,75 @@
+import { createHttpClient, type HttpClient } from "../http-client.ts";
+import { arrive, expectStatus, latencies, saturate } from "../load.ts";
+import { directGrant, requests } from "../requests.ts";
+import type { Scenario } from "../scenario.ts";
+import { quantile, spreadOf } from "../statistics.ts";
+
+const upstreamMs = 20;
+/** Logins a second; the goals are judged at the middle one. */
+const rates = [20, 100, 300] as const;
+const judgedRate = 100;
+
+/** What a login takes longer than the grant that it is made of, at fixed rates. */
+export const latency: Scenario = {
+  name: "latency",
+  async run({ world, results, effort }) {
+    const gateway = await world.startGateway(world.stub);
+    const floor = await world.startFloor(world.stub);
+    const variants = [
+      {
+        client: createHttpClient(world.stub.port),
+        request: (n: number) => directGrant(world.stub.realm, `u${n}@example.com`, "x"),
+      },
+      { client: createHttpClient(floor.port), request: requests.login },
+      { client: createHttpClient(gateway.port), request: requests.login },
+    ];
+    let index = 0;
+    const send = async (client: HttpClient, request: (n: number) => string) =>
+      expectStatus(await client.send(request(index++)), 200);
+    for (const { client, request } of variants) {
+      await saturate(() => send(client, request), { atOnce: 16, count: effort.warmUp });
+    }
+    await world.delayStub(upstreamMs);
+    for (const perSecond of rates) {
+      const section = `Latency that a login adds to its grant of ${upstreamMs} ms, ${perSecond} arrivals a second`;
+      const all: number[][] = [[], [], []];
+      const added: { floor: number[]; gateway: number[] } = { floor: [], gateway: [] };
+      for (let repeat = 0; repeat < effort.repeats; repeat++) {
+        const medians: number[] = [];
+        for (const [variant, { client, request }] of variants.entries()) {
+          const times = latencies(await arrive(() => send(client, request), { perSecond, seconds: effort.seconds }));
+          all[variant]?.push(...times);
+          medians.push(quantile(times, 0.5));
+        }
+        const [direct = 0, ofFloor = 0, ofGateway = 0] = medians;
+        added.floor.push(ofFloor - direct);
+        added.gateway.push(ofGateway - direct);
+      }
+      const judged = perSecond === judgedRate;
+      results.add({ section, name: "p50, floor", unit: "ms", value: spreadOf(added.floor) });
+      results.add({ section, name: "p50, gateway", unit: "ms", value: spreadOf(added.gateway) });
+      results.add({
+        section,
+        name: "p50, gateway / floor",
+        unit: "×",
+        value: spreadOf(added.gateway.map((value, repeat) => value / (added.floor[repeat] as number))),
+        ...(judged && { goal: { atMost: 1.5 } }),
+      });
+      // Of all repeats together: one has too few samples for a p99.
+      const [direct = 0, ofFloor = 0, ofGateway = 0] = all.map((times) => quantile(times, 0.99));
+      results.add({ section, name: "p99, floor", unit: "ms", value: spreadOf([ofFloor - direct]) });
+      results.add({ section, name: "p99, gateway", unit: "ms", value: spreadOf([ofGateway - direct]) });
+      results.add({
+        section,
+        name: "p99, gateway / floor",
+        unit: "×",
+        value: spreadOf([(ofGateway - direct) / (ofFloor - direct)]),
+        ...(judged && { goal: { atMost: 2 } }),
+      });
+    }
+    await world.delayStub(0);
+    for (const { client } of variants) client.close();
+    await gateway.stop();
+    await floor.stop();
+  },
+};

@@ -1,0 +1,45 @@
+import { measureInTurn } from "../cpu.ts";
+import { createHttpClient } from "../http-client.ts";
+import { expectStatus } from "../load.ts";
+import { requests } from "../requests.ts";
+import type { Scenario } from "../scenario.ts";
+import { ratios, spreadOf } from "../statistics.ts";
+
+/** How many requests a second can be refused, beside a bare server that answers with the same bytes. */
+export const refused: Scenario = {
+  name: "refused",
+  async run({ world, results, effort }) {
+    const section = "Refused requests a second, 16 at a time, beside a bare node:http server with the same answer";
+    const limits = { HEADGATE_LIMIT_ADDRESS: "1/86400" };
+    for (const [name, request, status, env] of [
+      ["429, an address that has had its share", requests.limited(), 429, limits],
+      ["423, a locked account", requests.locked(), 423, {}],
+      ["401, a wrong client secret", requests.wrongClient(), 401, {}],
+    ] as const) {
+      const gateway = await world.startGateway(world.stub, env);
+      const once = createHttpClient(gateway.port);
+      // A lock takes five, a share one.
+      let answer = await once.send(request);
+      for (let count = 0; count < 10 && answer.status !== status; count++) answer = await once.send(request);
+      const bare = await world.startBare(status, expectStatus(answer, status).body);
+      once.close();
+      const work = async (client: { send(text: string): Promise<{ status: number; body: string }> }) =>
+        expectStatus(await client.send(request), status);
+      const [ours = [], bares = []] = await measureInTurn(
+        [
+          { process: gateway, work },
+          { process: bare, work },
+        ],
+        effort,
+      );
+      const rates = [ours, bares].map((blocks) => blocks.map(({ perSecond }) => perSecond));
+      const value = ratios(rates[0] ?? [], rates[1] ?? []);
+      results.add({ section, name: `${name}: gateway`, unit: "/s", value: spreadOf(rates[0] ?? []) });
+      const cpu = ours.map(({ cpuMicros }) => cpuMicros);
+      results.add({ section, name: `${name}: processor time of the gateway`, unit: "µs", value: spreadOf(cpu) });
+      results.add({ section, name: `${name}: gateway / bare`, unit: "×", value, goal: { atLeast: 0.5 } });
+      await gateway.stop();
+      await bare.stop();
+    }
+  },
+};
