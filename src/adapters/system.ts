@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { hash, randomFillSync } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../domain/ports/clock.ts";
 import type { KeyedHash } from "../domain/ports/keyed-hash.ts";
@@ -10,19 +10,40 @@ export const systemClock: Clock = {
   sleep: (milliseconds) => sleep(milliseconds),
 };
 
-/** The operating system's random source. */
-export const systemRandom: Random = {
-  token: (byteLength) => randomBytes(byteLength).toString("base64url"),
-};
+/**
+ * The operating system's random source, asked for some thousand bytes at a time, since each asking costs as much as its bytes.
+ * A byte is used once and wiped.
+ */
+function createSystemRandom(): Random {
+  const stock = Buffer.alloc(4096);
+  let next = stock.length;
+  return {
+    token(byteLength) {
+      if (byteLength > stock.length) return randomFillSync(Buffer.alloc(byteLength)).toString("base64url");
+      if (next + byteLength > stock.length) {
+        randomFillSync(stock);
+        next = 0;
+      }
+      const end = next + byteLength;
+      const token = stock.toString("base64url", next, end);
+      stock.fill(0, next, end);
+      next = end;
+      return token;
+    },
+  };
+}
 
-/** Creates the keyed hash of a deployment. `secret` must be the same at every instance that shares a store. */
+/** The operating system's random source. */
+export const systemRandom: Random = createSystemRandom();
+
+/**
+ * Creates the keyed hash of a deployment. `secret` must be the same at every instance that shares a store. With SHA-3 the key
+ * can stand before the message, where SHA-2 would need the two passes of HMAC, which cost four times as much.
+ *
+ * @see FIPS 202; NIST SP 800-185, section 4, on keys as prefixes
+ */
 export function createKeyedHash(secret: string): KeyedHash {
-  return (purpose, value) =>
-    createHmac("sha256", secret)
-      .update(purpose)
-      .update("\0")
-      .update(value, "utf8")
-      .digest()
-      .subarray(0, 16)
-      .toString("base64url");
+  // The length keeps a key from being the beginning of another one with its message.
+  const key = `${secret.length}\0${secret}`;
+  return (purpose, value) => hash("sha3-256", `${key}${purpose}\0${value}`, "buffer").toString("base64url", 0, 16);
 }

@@ -15,7 +15,6 @@ import { type HealthChecks, registerHealth } from "./health.ts";
 import { accessLog } from "./middleware/access-log.ts";
 import { declaredBodyLimit } from "./middleware/body.ts";
 import { requestId } from "./middleware/request-id.ts";
-import { responseHeaders } from "./middleware/response-headers.ts";
 import { thrownValues } from "./middleware/thrown-values.ts";
 import { createApiDocument } from "./openapi/document.ts";
 import { registerDocuments } from "./openapi/register.ts";
@@ -50,7 +49,6 @@ export function createApp(deps: AppDeps): GatewayApp {
   app.use(requestId(random));
   app.use(accessLog({ log, monotonicNow }));
   app.use(thrownValues());
-  app.use(responseHeaders());
   app.use(declaredBodyLimit(limits.bodyMaxBytes));
 
   const health = registerHealth(app, { checks: deps.healthChecks, respond, log, monotonicNow });
@@ -83,7 +81,7 @@ function refuseOtherMethods(app: GatewayApp, routes: readonly OperationRoute[]):
     const methods = siblings.map(({ method }) => method.toUpperCase());
     const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : [])].join(", ");
     app.all(path, (c) => {
-      c.header("Allow", allow);
+      c.set("headers", { ...c.get("headers"), Allow: allow });
       throw new AuthError("METHOD_NOT_ALLOWED");
     });
   }

@@ -10,6 +10,8 @@ import type { OperationRoute } from "./operation-route.ts";
 /** What the middleware leaves for those that come after it. */
 export interface GatewayVariables {
   requestId: string;
+  /** What the response's headers will hold, whatever it is. A plain object: the framework's own way costs several times as much. */
+  headers: Readonly<Record<string, string>>;
   /** The operation that serves the request; absent on framework paths. */
   operation?: OperationRoute;
   /** Always there for operations of an app client; for bearer calls only when it has sent its headers. */

@@ -74,7 +74,15 @@ export function createResponder({ mode, log }: { readonly mode: ResponseGuardMod
     body: object,
     headers?: Readonly<Record<string, string>>,
   ) {
-    return c.json(body, status, { ...rateLimitHeaders(c.get("limits")?.states ?? []), ...headers });
+    return new Response(JSON.stringify(body), {
+      status,
+      headers: {
+        ...c.get("headers"),
+        "Content-Type": "application/json",
+        ...rateLimitHeaders(c.get("limits")?.states ?? []),
+        ...headers,
+      },
+    });
   }
 
   return {

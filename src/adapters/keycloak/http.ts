@@ -149,13 +149,18 @@ export function createKeycloakHttp(deps: {
   return {
     async send(call) {
       requireClosedCircuit();
-      const signal = AbortSignal.timeout(timeoutMs);
+      // Not AbortSignal.timeout: that one cannot be called off, and lives on for its whole time after the answer.
+      const deadline = new AbortController();
+      const timer = setTimeout(() => deadline.abort(), timeoutMs);
+      const { signal } = deadline;
       try {
         return await attempt(call, signal);
       } catch (fault) {
         const again = call.method === "GET" && !signal.aborted && !breaker.isOpen();
         if (!again || (fault instanceof UpstreamUnavailable && fault.fate === "noVerdict")) throw fault;
-        return attempt(call, signal);
+        return await attempt(call, signal);
+      } finally {
+        clearTimeout(timer);
       }
     },
     async ping() {

@@ -15,6 +15,7 @@ import { createSecondFactors } from "./second-factors.ts";
 import { createSessionDirectory } from "./session-directory.ts";
 import { createSessions } from "./sessions.ts";
 import { createSigningKeys } from "./signing-keys.ts";
+import { createTokenEndpoint } from "./token-endpoint.ts";
 import { createTokens } from "./tokens.ts";
 import { createUsers } from "./users.ts";
 
@@ -56,6 +57,7 @@ export function createKeycloakIdentityProvider(options: KeycloakOptions): Keyclo
 
   const http = createKeycloakHttp({ origin: url.origin, realmPath, forwardedProto, timeoutMs, clock, log });
   const oauthClient = createOAuthClient({ http, realmUrl: url.origin + realmPath, issuer });
+  const tokenEndpoint = createTokenEndpoint({ http, realmPath, issuer, clock });
   const admin = createAdminApi({
     http,
     oauthClient,
@@ -69,7 +71,7 @@ export function createKeycloakIdentityProvider(options: KeycloakOptions): Keyclo
   const ownClientIds = new Set([adminClient.id, otpClient.id, mintClient.id]);
 
   return {
-    ...createTokens({ oauthClient, otpClient, mintClient, organizationName }),
+    ...createTokens({ oauthClient, tokenEndpoint, otpClient, mintClient, organizationName }),
     ...createSessions({ http, oauthClient, admin, realmPath }),
     ...createUsers(admin),
     ...createAccounts({ admin, clock }),

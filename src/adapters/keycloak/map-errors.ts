@@ -42,10 +42,18 @@ const clientDescriptions = new Set([
   "Invalid client credentials",
 ]);
 
-/** The OAuth error that openid-client found in an answer; undefined for everything that says nothing of the credentials. */
+/** The OAuth error of an answer; undefined for everything that says nothing of the credentials. */
+export function refusalOf(status: number, body: Readonly<Record<string, unknown>>): Refusal | undefined {
+  const error = text(body["error"]);
+  if (status < 400 || status >= 500 || status === 429 || error === "") return undefined;
+  return { status, error, description: text(body["error_description"]) };
+}
+
+/** The same of an answer that openid-client has read. */
 export function refusalIn(cause: unknown): Refusal | undefined {
-  if (!(cause instanceof ResponseBodyError) || cause.status === 429) return undefined;
-  return { status: cause.status, error: cause.error, description: cause.error_description ?? "" };
+  if (!(cause instanceof ResponseBodyError)) return undefined;
+  const { status, error, error_description } = cause;
+  return refusalOf(status, { error, error_description });
 }
 
 /** The app client's id and secret do not belong together. Other `unauthorized_client` answers are faults of the realm. */

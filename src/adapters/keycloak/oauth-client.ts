@@ -9,12 +9,12 @@ import type { ClientCredentials } from "../../domain/ports/identity-provider.ts"
 import { type KeycloakHttp, requireJson } from "./http.ts";
 
 /** Makes the openid-client configuration of one call. */
-export type OAuthClient = (client: ClientCredentials, headers?: Readonly<Record<string, string>>) => Configuration;
+export type OAuthClient = (client: ClientCredentials) => Configuration;
 
 /**
- * The server's metadata is written down here instead of discovered, so that the gateway starts while Keycloak is away. A
- * configuration is made for every call, for about 6 microseconds: it carries the headers of that call's end user, and no
- * cache holds the secrets of apps.
+ * For what is asked now and then: the service account's own token, and introspection. The server's metadata is written down
+ * here instead of discovered, so that the gateway starts while Keycloak is away. A configuration is made for every call, so
+ * that no cache holds the secrets of apps.
  */
 export function createOAuthClient(deps: {
   readonly http: KeycloakHttp;
@@ -30,7 +30,7 @@ export function createOAuthClient(deps: {
   };
   const insecure = realmUrl.startsWith("http:");
 
-  return (client, headers) => {
+  return (client) => {
     const config = new Configuration(server, client.id, undefined, ClientSecretPost(client.secret));
     // The deadline is the transport's.
     config.timeout = 0;
@@ -39,7 +39,7 @@ export function createOAuthClient(deps: {
       const answer = await http.send({
         method: options.method === "GET" ? "GET" : "POST",
         path: new URL(url).pathname,
-        headers: { ...options.headers, ...headers },
+        headers: options.headers,
         body: String(options.body ?? ""),
       });
       // The library would read tokens from an answer of any type; Keycloak also sends pages with status 200.

@@ -1,26 +1,15 @@
-import type { TokenEndpointResponse, TokenEndpointResponseHelpers } from "openid-client";
 import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type { IssuedTokens, SubjectToken, UserClaims } from "../../domain/ports/identity-provider.ts";
 import { isSessionId } from "./ids.ts";
 import { fieldsOf, text } from "./json.ts";
+import { jwtPart } from "./jwt.ts";
 import type { OrganizationNames } from "./organizations.ts";
-
-/** A token answer that openid-client has accepted: the ID token's issuer, audience and times are right. */
-export type TokenAnswer = TokenEndpointResponse & TokenEndpointResponseHelpers;
+import type { TokenAnswer } from "./token-endpoint.ts";
 
 type Claims = Readonly<Record<string, unknown>>;
 
 function incomplete(what: string): UpstreamUnavailable {
   return new UpstreamUnavailable(`Keycloak's token answer has no ${what}`, "noVerdict");
-}
-
-/** Reads a JWT that came straight from Keycloak over the gateway's own connection; the signature is not checked. */
-function payloadOf(jwt: string): Claims {
-  try {
-    return fieldsOf(JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString("utf8")));
-  } catch {
-    throw incomplete("readable access token");
-  }
 }
 
 /** The one organization of the claim `{"<alias>":{"id":"…"}}`; Keycloak leaves the claim out for none and for several. */
@@ -48,16 +37,17 @@ async function userOf(claims: Claims, organizationName: OrganizationNames): Prom
 
 /** The session's tokens, or a fault when one of the three is missing: half a login is none. */
 export async function toIssuedTokens(answer: TokenAnswer, organizationName: OrganizationNames): Promise<IssuedTokens> {
-  const claims = answer.claims() as Claims | undefined;
-  if (!answer.id_token || !claims) throw incomplete("ID token");
-  if (!answer.refresh_token) throw incomplete("refresh token");
-  const expiresAt = payloadOf(answer.access_token)["exp"];
+  const { accessToken, refreshToken, idToken, claims } = answer;
+  if (claims === undefined) throw incomplete("ID token");
+  if (refreshToken === "") throw incomplete("refresh token");
+  // It came straight from Keycloak over the gateway's own connection; the signature is not checked.
+  const expiresAt = jwtPart(accessToken, 1)?.["exp"];
   if (typeof expiresAt !== "number") throw incomplete("end of the access token");
   return {
     sessionId: sessionOf(answer),
-    accessToken: answer.access_token,
-    refreshToken: answer.refresh_token,
-    idToken: answer.id_token,
+    accessToken,
+    refreshToken,
+    idToken,
     accessTokenExpiresAt: expiresAt * 1000,
     user: await userOf(claims, organizationName),
   };
@@ -65,14 +55,14 @@ export async function toIssuedTokens(answer: TokenAnswer, organizationName: Orga
 
 /** The proof of a factor, with the session that it opened. */
 export function toSubjectToken(answer: TokenAnswer): SubjectToken {
-  const userId = text((answer.claims() as Claims | undefined)?.["sub"]);
+  const userId = text(answer.claims?.["sub"]);
   if (userId === "") throw incomplete("user id");
-  return { accessToken: answer.access_token, sessionId: sessionOf(answer), userId };
+  return { accessToken: answer.accessToken, sessionId: sessionOf(answer), userId };
 }
 
 /** The session that tokens belong to. */
 export function sessionOf(answer: TokenAnswer): string {
-  const sessionId = text((answer.claims() as Claims | undefined)?.["sid"]);
+  const sessionId = text(answer.claims?.["sid"]);
   if (!isSessionId(sessionId)) throw incomplete("session id");
   return sessionId;
 }

@@ -1,4 +1,4 @@
-import { genericGrantRequest, refreshTokenGrant, tokenIntrospection } from "openid-client";
+import { tokenIntrospection } from "openid-client";
 import { type UpstreamFate, UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type {
   ClientCredentials,
@@ -25,7 +25,8 @@ import {
 } from "./map-errors.ts";
 import type { OAuthClient } from "./oauth-client.ts";
 import type { OrganizationNames } from "./organizations.ts";
-import { sessionOf, type TokenAnswer, toIssuedTokens, toSubjectToken } from "./token-claims.ts";
+import { sessionOf, toIssuedTokens, toSubjectToken } from "./token-claims.ts";
+import type { TokenAnswer, TokenEndpoint } from "./token-endpoint.ts";
 
 const tokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange";
 const tokenType = (name: string) => `urn:ietf:params:oauth:token-type:${name}`;
@@ -34,39 +35,34 @@ const scope = "openid organization";
 /** Keycloak takes an empty secret for a client without one; here it is only a wrong one. */
 const isBlank = (client: ClientCredentials) => client.id === "" || client.secret === "";
 
-/** Runs a request of the token endpoint: `accept` reads a success, `refuse` a refusal that it knows, `fateOf` any other. */
+/** Settles a request of the token endpoint: `accept` reads a success, `refuse` a refusal that it knows, `fateOf` any other. */
 async function settle<T>(
-  request: Promise<TokenAnswer>,
+  request: ReturnType<TokenEndpoint>,
   accept: (answer: TokenAnswer) => T | Promise<T>,
   refuse: (refusal: Refusal) => T | undefined,
   fateOf: (refusal: Refusal) => UpstreamFate = () => "noVerdict",
 ): Promise<T> {
-  let answer: TokenAnswer;
-  try {
-    answer = await request;
-  } catch (cause) {
-    const refusal = refusalIn(cause);
-    if (!refusal) throw unusableAnswer("token", cause);
-    const outcome = refuse(refusal);
-    if (outcome === undefined) throw unexpectedRefusal("token", refusal, fateOf(refusal));
-    return outcome;
-  }
-  return accept(answer);
+  const answer = await request;
+  if ("tokens" in answer) return accept(answer.tokens);
+  const outcome = refuse(answer.refusal);
+  if (outcome === undefined) throw unexpectedRefusal("token", answer.refusal, fateOf(answer.refusal));
+  return outcome;
 }
 
 /** The token endpoint's part of the port. No request of this file is ever sent twice. */
 export function createTokens(deps: {
   readonly oauthClient: OAuthClient;
+  readonly tokenEndpoint: TokenEndpoint;
   readonly otpClient: ClientCredentials;
   readonly mintClient: ClientCredentials;
   readonly organizationName: OrganizationNames;
 }): Pick<IdentityProvider, "checkClient" | "passwordGrant" | "totpGrant" | "mintGrant" | "exchange" | "refresh"> {
-  const { oauthClient, otpClient, mintClient, organizationName } = deps;
+  const { oauthClient, tokenEndpoint, otpClient, mintClient, organizationName } = deps;
 
   /** The grant of a client whose flow asks for no password. */
   async function factorGrant(client: ClientCredentials, endUser: EndUser, parameters: Record<string, string>) {
     return settle<FactorOutcome>(
-      genericGrantRequest(oauthClient(client, endUserHeaders(endUser)), "password", { ...parameters, scope: "openid" }),
+      tokenEndpoint(client, { grant_type: "password", ...parameters, scope: "openid" }, endUserHeaders(endUser)),
       (answer) => ({ kind: "verified", subject: toSubjectToken(answer) }),
       factorRefusal,
       fateOfUnknownRefusal,
@@ -90,9 +86,8 @@ export function createTokens(deps: {
 
     async passwordGrant({ client, email, password, endUser }) {
       if (isBlank(client)) return { kind: "clientRejected" };
-      const config = oauthClient(client, endUserHeaders(endUser));
       return settle<PasswordOutcome>(
-        genericGrantRequest(config, "password", { username: email, password, scope }),
+        tokenEndpoint(client, { grant_type: "password", username: email, password, scope }, endUserHeaders(endUser)),
         async (answer) => ({ kind: "tokens", tokens: await toIssuedTokens(answer, organizationName) }),
         passwordRefusal,
         fateOfUnknownRefusal,
@@ -105,14 +100,15 @@ export function createTokens(deps: {
 
     async exchange({ client, subject, endUser }) {
       if (isBlank(client)) return { kind: "clientRejected" };
-      const config = oauthClient(client, endUserHeaders(endUser));
+      const parameters = {
+        grant_type: tokenExchange,
+        subject_token: subject.accessToken,
+        subject_token_type: tokenType("access_token"),
+        requested_token_type: tokenType("refresh_token"),
+        scope,
+      };
       return settle<ExchangeOutcome>(
-        genericGrantRequest(config, tokenExchange, {
-          subject_token: subject.accessToken,
-          subject_token_type: tokenType("access_token"),
-          requested_token_type: tokenType("refresh_token"),
-          scope,
-        }),
+        tokenEndpoint(client, parameters, endUserHeaders(endUser)),
         async (answer) => {
           if (sessionOf(answer) !== subject.sessionId)
             throw new UpstreamUnavailable("The exchanged tokens belong to another session", "noVerdict");
@@ -125,9 +121,9 @@ export function createTokens(deps: {
     async refresh({ client, refreshToken, endUser }) {
       if (isBlank(client)) return { kind: "clientRejected" };
       if (!canBeRefreshToken(refreshToken)) return { kind: "rejected" };
-      const config = oauthClient(client, endUserHeaders(endUser));
+      const parameters = { grant_type: "refresh_token", refresh_token: refreshToken };
       return settle<RefreshOutcome>(
-        refreshTokenGrant(config, refreshToken),
+        tokenEndpoint(client, parameters, endUserHeaders(endUser)),
         async (answer) => ({ kind: "tokens", tokens: await toIssuedTokens(answer, organizationName) }),
         refreshTokenRefusal,
       );

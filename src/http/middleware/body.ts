@@ -41,6 +41,8 @@ export function jsonBody(maxBytes: number): GatewayMiddleware {
 
 function isJson(contentType: string | undefined): boolean {
   if (contentType === undefined) return false;
+  // As nearly everybody sends it.
+  if (contentType === "application/json") return true;
   try {
     const { essence, params } = new MIMEType(contentType);
     return essence === "application/json" && (params.get("charset") ?? "utf-8").toLowerCase() === "utf-8";

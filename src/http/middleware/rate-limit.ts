@@ -24,6 +24,7 @@ export function rateLimit(deps: {
     if (charged === "beforeHandler") return;
 
     const succeeded = c.error === undefined;
+    const shown = limits.states;
     try {
       await limits.chargeRest();
     } catch (error) {
@@ -33,6 +34,8 @@ export function rateLimit(deps: {
       c.res = undefined;
       throw error;
     }
+    // The response was made before this charge.
+    if (limits.states === shown) return;
     for (const [name, value] of Object.entries(rateLimitHeaders(limits.states))) c.res.headers.set(name, value);
   };
 }

@@ -63,8 +63,8 @@ export function registerDocuments(app: GatewayApp, document: ApiDocument): reado
       responses: { 200: { description: summary, content: { [type]: { schema: z.string() } } } },
     });
     app.on([route.method], [path], markOperation(route), (c) => {
-      if (type.startsWith("text/html")) c.header("Content-Security-Policy", pagePolicy);
-      return c.body(text, 200, { "Content-Type": type });
+      const policy = type.startsWith("text/html") ? { "Content-Security-Policy": pagePolicy } : {};
+      return c.body(text, 200, { ...c.get("headers"), "Content-Type": type, ...policy });
     });
     return route;
   });
