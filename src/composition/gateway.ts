@@ -88,7 +88,9 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
       notes,
       outbox,
       hash,
+      clock,
       budget: passwordBudget,
+      refusalStepMs: config.HEADGATE_LOGIN_REFUSAL_STEP_MS,
     }),
     mfa: createMfaService({
       attempts,

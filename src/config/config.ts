@@ -46,6 +46,7 @@ const environment = z.object({
   HEADGATE_MFA_MAX_ATTEMPTS: integer({ min: 1, max: 100, default: 10 }),
   HEADGATE_ACCOUNT_QUEUE_LIMIT: integer({ min: 0, max: 10_000, default: 64 }),
   HEADGATE_ACCOUNT_WAIT_MS: integer({ min: 0, max: 60_000, default: 10_000 }),
+  HEADGATE_LOGIN_REFUSAL_STEP_MS: integer({ min: 0, max: 5_000, default: 500 }),
   HEADGATE_HIDE_EXISTING_ACCOUNTS: flag(false),
   HEADGATE_TOTP_ISSUER: text().default("Headgate"),
   HEADGATE_LIMIT_CLIENT: rate("6000/60"),

@@ -49,6 +49,7 @@ test("the smallest configuration takes every default", () => {
     HEADGATE_MFA_MAX_ATTEMPTS: 10,
     HEADGATE_ACCOUNT_QUEUE_LIMIT: 64,
     HEADGATE_ACCOUNT_WAIT_MS: 10_000,
+    HEADGATE_LOGIN_REFUSAL_STEP_MS: 500,
     HEADGATE_HIDE_EXISTING_ACCOUNTS: false,
     HEADGATE_TOTP_ISSUER: "Headgate",
     HEADGATE_LIMIT_CLIENT: defaultRatePolicies.client,
@@ -81,6 +82,7 @@ test("every variable can be set", () => {
     HEADGATE_MFA_MAX_ATTEMPTS: "4",
     HEADGATE_ACCOUNT_QUEUE_LIMIT: "0",
     HEADGATE_ACCOUNT_WAIT_MS: "0",
+    HEADGATE_LOGIN_REFUSAL_STEP_MS: "250",
     HEADGATE_HIDE_EXISTING_ACCOUNTS: "true",
     HEADGATE_TOTP_ISSUER: "Example",
     HEADGATE_LIMIT_CLIENT: "1/2",
@@ -125,6 +127,7 @@ describe("rules", () => {
     ["HEADGATE_MFA_MAX_ATTEMPTS", 1, 100],
     ["HEADGATE_ACCOUNT_QUEUE_LIMIT", 0, 10_000],
     ["HEADGATE_ACCOUNT_WAIT_MS", 0, 60_000],
+    ["HEADGATE_LOGIN_REFUSAL_STEP_MS", 0, 5_000],
     ["HEADGATE_SHUTDOWN_TIMEOUT_MS", 0, 300_000],
   ])("%s is a whole number from %i to %i", (name, min, max) => {
     expect(read({ [name]: String(min) })).toHaveProperty(name, min);

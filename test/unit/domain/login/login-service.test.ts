@@ -55,12 +55,15 @@ function setUp(scene: Scene = {}) {
     notes: createMemorySessionNotes(),
     outbox: createMemoryOutbox(clock),
     hash: readableHash,
+    clock,
     budget,
+    refusalStepMs: 500,
   });
   const client = clientOf(app);
   return {
     admission,
     store,
+    clock,
     identityProvider,
     forgotten,
     client,
