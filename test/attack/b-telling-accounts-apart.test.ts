@@ -155,7 +155,7 @@ const longTest = { timeout: sized(120_000, 900_000) };
 // Keycloak).
 describe("a refused login tells nothing of the account", () => {
   test("one guess at a time", longTest, async (context) => {
-    const things = await several(guesses, sized(4, 30));
+    const things = await several(guesses, sized(6, 30));
     const samples = await samplesOf(things, async (guess) => ofOne(await login(guess)), {
       rounds: sized(30, 300),
       callers: 6,
@@ -234,6 +234,8 @@ describe("what comes after the password shows only with the right one", () => {
       [{ emailVerified: false, totp: true }, "EMAIL_NOT_VERIFIED"],
       [{ requiredActions: ["UPDATE_PASSWORD"] }, "ACTION_REQUIRED"],
       [{ requiredActions: ["UPDATE_PASSWORD"], totp: true }, "ACTION_REQUIRED"],
+      [{ enabled: false, totp: true }, "INVALID_CREDENTIALS"],
+      [{ enabled: false, emailVerified: false }, "INVALID_CREDENTIALS"],
     ];
     const seen = await Promise.all(
       states.map(async ([wanted]) => {
