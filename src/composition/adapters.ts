@@ -18,11 +18,12 @@ export type Adapters = Awaited<ReturnType<typeof openAdapters>>;
 
 /**
  * How long a grant may hold its account's gate before another instance takes it for dead, in milliseconds: longer than the
- * most calls that are made under one, each up to its time-out, and the wait for a turn at hashing.
+ * most calls that are made under one, each up to its time-out, the wait for a turn at hashing, and the rest of a refusal's step.
  */
 function leaseMs(config: Config): number {
   const callsUnderTheGate = 12;
-  return callsUnderTheGate * config.HEADGATE_KEYCLOAK_TIMEOUT_MS + config.HEADGATE_PASSWORD_WAIT_MS + 2_000;
+  const waits = config.HEADGATE_PASSWORD_WAIT_MS + config.HEADGATE_LOGIN_REFUSAL_STEP_MS;
+  return callsUnderTheGate * config.HEADGATE_KEYCLOAK_TIMEOUT_MS + waits + 2_000;
 }
 
 /** The outbox alone, for commands that look at it. */

@@ -52,7 +52,7 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
   const mfaBudget: AttemptBudget = { counter: "mfa", maxAttempts: config.HEADGATE_MFA_MAX_ATTEMPTS, lockSeconds };
 
   const wakeUp = createWakeUp(clock);
-  const outbox = createWakingOutbox(store.outbox, wakeUp);
+  const outbox = createWakingOutbox({ outbox: store.outbox, wakeUp, clock, random });
   const tokens = createMailTokens({ store: store.mailTokens, hash, random });
   const clients = createClientAuthenticator({ identityProvider, apps, hash, clock });
   const attempts = createAttemptRunner({ admission, clock });
@@ -97,7 +97,9 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
       outbox,
       hash,
       capacity,
+      clock,
       budget: passwordBudget,
+      refusalStepMs: config.HEADGATE_LOGIN_REFUSAL_STEP_MS,
     }),
     mfa: createMfaService({
       attempts,

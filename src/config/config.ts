@@ -49,6 +49,7 @@ const environment = z.object({
   HEADGATE_PASSWORD_CONCURRENCY: integer({ min: 1, max: 1_000, default: 16 }),
   HEADGATE_PASSWORD_QUEUE_LIMIT: integer({ min: 0, max: 10_000, default: 64 }),
   HEADGATE_PASSWORD_WAIT_MS: integer({ min: 0, max: 30_000, default: 2_000 }),
+  HEADGATE_LOGIN_REFUSAL_STEP_MS: integer({ min: 0, max: 5_000, default: 500 }),
   HEADGATE_HIDE_EXISTING_ACCOUNTS: flag(false),
   HEADGATE_TOTP_ISSUER: text().default("Headgate"),
   HEADGATE_LIMIT_CLIENT: rate("6000/60"),

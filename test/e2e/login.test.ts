@@ -90,36 +90,11 @@ describe("a licensed app", () => {
   });
 });
 
-// Threat: answers that tell whether an account exists, is disabled or is unverified, to somebody without its password.
 describe("refusals", () => {
   const shape = ({ status, body, headers }: Awaited<ReturnType<typeof login>>) => ({
     status,
     body: { ...body, requestId: "" },
     headers: [...headers.keys()].filter((name) => !["date", "keep-alive"].includes(name)),
-  });
-
-  test("are one for unknown, wrong, disabled, unverified and second-factor users without the password", async () => {
-    const users = [
-      await createUser(),
-      await createUser({ enabled: false }),
-      await createUser({ emailVerified: false }),
-      await createUser({ totp: true }),
-      await createUser({ requiredActions: ["UPDATE_PASSWORD"] }),
-      { email: `nobody-${Date.now()}@example.com` },
-    ];
-    const answers = [];
-    for (const { email } of users) answers.push(shape(await login({ email, password: "not the password" })));
-    expect(answers[0]).toMatchObject({ status: 401, body: { code: "INVALID_CREDENTIALS" } });
-    for (const answer of answers) expect(answer).toEqual(answers[0]);
-  });
-
-  test("of a disabled user with the right password look and count like a wrong one", async () => {
-    const disabled = await createUser({ enabled: false });
-    const answers = [];
-    for (let attempt = 0; attempt < 6; attempt++) {
-      answers.push((await login({ email: disabled.email, password: disabled.password })).body.code);
-    }
-    expect(answers).toEqual([...Array(5).fill("INVALID_CREDENTIALS"), "ACCOUNT_LOCKED"]);
   });
 
   test("name what is missing once the password is right", async () => {

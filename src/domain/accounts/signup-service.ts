@@ -2,6 +2,7 @@ import { AuthError, validationError } from "../../contract/errors.ts";
 import type { AuthenticatedClient } from "../clients/client-authenticator.ts";
 import { mailBucket } from "../email/mail-limits.ts";
 import { chargeLimits } from "../lockout/charge-limits.ts";
+import { untilWholeStep } from "../lockout/time-steps.ts";
 import { brokenRules } from "../password/password-rules.ts";
 import type { AccountDirectory, CreateOutcome } from "../ports/account-directory.ts";
 import type { Admission } from "../ports/admission.ts";
@@ -122,8 +123,7 @@ export function createSignupService(deps: {
       try {
         return await signupHidden(request);
       } finally {
-        const tookMs = Math.max(0, clock.now() - startedAt);
-        await clock.sleep(hiddenStepMs - (tookMs % hiddenStepMs));
+        await untilWholeStep(clock, startedAt, hiddenStepMs);
       }
     },
   };

@@ -4,8 +4,10 @@ import type { AuthenticatedClient, ClientAuthenticator } from "../clients/client
 import { accountName } from "../lockout/account-name.ts";
 import type { AttemptContext, AttemptRunner, AttemptVerdict } from "../lockout/attempt-runner.ts";
 import { notifyLock } from "../lockout/lock-notice.ts";
+import { untilWholeStep } from "../lockout/time-steps.ts";
 import type { Challenges } from "../mfa/challenges.ts";
 import type { AttemptBudget } from "../ports/admission.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { EndUser, IdentityProvider, IssuedTokens, UserRecord } from "../ports/identity-provider.ts";
 import type { KeyedHash } from "../ports/keyed-hash.ts";
 import type { MailOutbox } from "../ports/mail.ts";
@@ -38,8 +40,9 @@ export type LoginOutcome =
 
 export interface LoginService {
   /**
-   * Checks a password. Nothing that comes after the password check can be told without the right password. A wrong one that
-   * locks the account has its owner told by mail.
+   * Checks a password. Nothing that comes after the password check can be told without the right password, and the answer to
+   * a wrong one, its time included, is the same whatever is behind the address. A wrong one that locks the account has its
+   * owner told by mail.
    *
    * @throws AuthError INVALID_CREDENTIALS, ACCOUNT_LOCKED, RATE_LIMITED, EMAIL_NOT_VERIFIED, ACTION_REQUIRED,
    *   APP_NOT_LICENSED, INVALID_CLIENT
@@ -75,9 +78,22 @@ export function createLoginService(deps: {
   readonly outbox: MailOutbox;
   readonly hash: KeyedHash;
   readonly capacity: PasswordCapacity;
+  readonly clock: Clock;
   readonly budget: AttemptBudget;
+  /**
+   * The check of a wrong password takes a multiple of this, in milliseconds: the identity provider refuses sooner where it has
+   * no hash to compare with. 0: no longer than the identity provider takes.
+   */
+  readonly refusalStepMs: number;
 }): LoginService {
-  const { attempts, challenges, identityProvider, clients, notes, outbox, hash, capacity, budget } = deps;
+  const { attempts, challenges, identityProvider, clients, notes, outbox, hash, capacity, clock } = deps;
+  const { budget, refusalStepMs } = deps;
+
+  /** A disabled account is refused, repeated and counted like a wrong password: its password must not be found out. */
+  async function passwordGrant({ client, email, password, endUser }: LoginRequest) {
+    const outcome = await identityProvider.passwordGrant({ client: client.credentials, email, password, endUser });
+    return outcome.kind === "disabled" ? ({ kind: "rejected" } as const) : outcome;
+  }
 
   async function tokensVerdict(
     tokens: IssuedTokens,
@@ -141,13 +157,14 @@ export function createLoginService(deps: {
     account: string,
     context: AttemptContext,
   ): Promise<AttemptVerdict<Answer>> {
-    const { client, email, password, endUser, signal } = request;
+    const { client, email, signal } = request;
+    let startedAt = clock.now();
     // One turn for the grant and its repetition: both are one attempt, and a refusal in between would have to count it.
-    const turn = await capacity.run(
-      () =>
-        context.grant(() => identityProvider.passwordGrant({ client: client.credentials, email, password, endUser })),
-      signal,
-    );
+    const turn = await capacity.run(() => {
+      // The wait for the turn is no part of the check: it would move the step's end, and the grant's own time show again.
+      startedAt = clock.now();
+      return context.grant(() => passwordGrant(request));
+    }, signal);
     if (turn.kind === "busy") {
       return refuse(new AuthError("RATE_LIMITED", { retryAfterSeconds: turn.retryAfterSeconds }));
     }
@@ -160,8 +177,8 @@ export function createLoginService(deps: {
       case "accountIncomplete":
         return incompleteVerdict(email, outcome.requiredActions);
       case "rejected":
-      // A disabled account answers, and is counted, like a wrong password: its password must not be found out.
-      case "disabled":
+        // Under the gate: the wait of whoever comes next for this account must not tell how long this one took either.
+        await untilWholeStep(clock, startedAt, refusalStepMs);
         return { result: "failed", value: { outcome: new AuthError("INVALID_CREDENTIALS") } };
       case "clientRejected":
         clients.forget(client.credentials);

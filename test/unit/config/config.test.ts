@@ -52,6 +52,7 @@ test("the smallest configuration takes every default", () => {
     HEADGATE_PASSWORD_CONCURRENCY: 16,
     HEADGATE_PASSWORD_QUEUE_LIMIT: 64,
     HEADGATE_PASSWORD_WAIT_MS: 2_000,
+    HEADGATE_LOGIN_REFUSAL_STEP_MS: 500,
     HEADGATE_HIDE_EXISTING_ACCOUNTS: false,
     HEADGATE_TOTP_ISSUER: "Headgate",
     HEADGATE_LIMIT_CLIENT: defaultRatePolicies.client,
@@ -87,6 +88,7 @@ test("every variable can be set", () => {
     HEADGATE_PASSWORD_CONCURRENCY: "1",
     HEADGATE_PASSWORD_QUEUE_LIMIT: "0",
     HEADGATE_PASSWORD_WAIT_MS: "0",
+    HEADGATE_LOGIN_REFUSAL_STEP_MS: "250",
     HEADGATE_HIDE_EXISTING_ACCOUNTS: "true",
     HEADGATE_TOTP_ISSUER: "Example",
     HEADGATE_LIMIT_CLIENT: "1/2",
@@ -134,6 +136,7 @@ describe("rules", () => {
     ["HEADGATE_PASSWORD_CONCURRENCY", 1, 1_000],
     ["HEADGATE_PASSWORD_QUEUE_LIMIT", 0, 10_000],
     ["HEADGATE_PASSWORD_WAIT_MS", 0, 30_000],
+    ["HEADGATE_LOGIN_REFUSAL_STEP_MS", 0, 5_000],
     ["HEADGATE_SHUTDOWN_TIMEOUT_MS", 0, 300_000],
   ])("%s is a whole number from %i to %i", (name, min, max) => {
     expect(read({ [name]: String(min) })).toHaveProperty(name, min);

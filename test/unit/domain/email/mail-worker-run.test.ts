@@ -42,7 +42,7 @@ function setUp() {
     log: { warn: (_fields, message) => void log.push(message) },
   });
   const abort = new AbortController();
-  return { ...world, clock, wakeUp, worker, log, abort, waking: createWakingOutbox(world.outbox, wakeUp) };
+  return { ...world, clock, wakeUp, worker, log, abort, waking: createWakingOutbox({ ...world, wakeUp }) };
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -165,4 +165,23 @@ test("a job that could not be added wakes nobody", async () => {
   expect(clock.slept).toEqual([1_000]);
   abort.abort();
   await waiting;
+});
+
+// Threat: whoever has a mail sent to an address, and times a request of the next moment, learns from how busy the gateway is
+// whether there was a mail to send.
+test("a job is acknowledged before its work begins, which is at no certain time within half a second", async () => {
+  const { outbox, random, clock } = setUp();
+  let wakes = 0;
+  const wake = () => {
+    wakes += 1;
+  };
+  const waking = createWakingOutbox({ outbox, random, clock, wakeUp: { wake } });
+  for (let count = 0; count < 200; count += 1) await waking.add(job);
+  expect(wakes).toBe(0);
+  expect(new Set(clock.slept).size).toBeGreaterThan(100);
+  expect(Math.min(...clock.slept)).toBeLessThan(50);
+  expect(Math.max(...clock.slept)).toBeGreaterThan(450);
+  expect(Math.max(...clock.slept)).toBeLessThan(500);
+  clock.pass();
+  await until(() => wakes === 200);
 });

@@ -20,6 +20,7 @@ function setUp() {
     identityProvider: world.directory,
     challenges: createChallenges({ ...world, store }),
     budget: passwordBudget,
+    refusalStepMs: 500,
   });
   return {
     ...world,

@@ -64,12 +64,15 @@ function setUp(scene: Scene = {}) {
     outbox: createMemoryOutbox(clock),
     hash: readableHash,
     capacity: scene.capacity ?? openCapacity,
+    clock,
     budget,
+    refusalStepMs: 500,
   });
   const client = clientOf(app);
   return {
     admission,
     store,
+    clock,
     identityProvider,
     forgotten,
     client,
