@@ -146,8 +146,11 @@ function expectInvalid(answer: Answer, field: string): void {
   expect(answer.body.details[0].path).toBe(field);
 }
 
-/** What reached Keycloak, but for the checks of app secrets and of access tokens. */
-const reached = () => proxy.calls.filter(({ path }) => !/\/(introspect|userinfo|certs)$/.test(path));
+/** What reached Keycloak, but for the gateway's own tokens and the checks of app secrets and of access tokens. */
+const reached = () =>
+  proxy.calls.filter(
+    ({ path, form }) => !/\/(introspect|userinfo|certs)$/.test(path) && form.get("grant_type") !== "client_credentials",
+  );
 
 const port = () => Number(new URL(gateway.url).port);
 const clientLines = `x-client-id: ${demoApp.id}\r\nx-client-secret: ${demoApp.secret}\r\n`;
