@@ -81,15 +81,21 @@ export async function startServer(options: {
       return toResponse(internalError(requestId));
     },
   });
+  function refuse(outgoing: ServerResponse, answer: (requestId: string) => ServerError): void {
+    const requestId = newRequestId(random);
+    const { status, headers, body } = answer(requestId);
+    logUnreadable(log, requestId, status, undefined);
+    outgoing.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) }).end(body);
+  }
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     connections.begin(incoming, outgoing);
+    const { host = [], "transfer-encoding": codings = ["chunked"] } = incoming.headersDistinct;
     // Whoever stands before this server may have gone by the other one. RFC 9112 section 3.2.
-    if ((incoming.headersDistinct["host"]?.length ?? 0) > 1) {
-      const requestId = newRequestId(random);
-      const { status, headers, body } = invalidTarget(requestId);
-      logUnreadable(log, requestId, status, undefined);
-      outgoing.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) }).end(body);
-      return;
+    if (host.length > 1) return refuse(outgoing, invalidTarget);
+    // The parser undoes chunks only and passes over other codings: who undoes them reads another body. RFC 9112 section 6.1.
+    if (codings.length > 1 || codings[0]?.toLowerCase() !== "chunked") {
+      outgoing.setHeader("Connection", "close");
+      return refuse(outgoing, (requestId) => unreadableRequest(undefined, requestId));
     }
     return listener(incoming, outgoing);
   };
@@ -100,15 +106,15 @@ export async function startServer(options: {
   // Without a listener Node drops the connection. The socket is this listener's alone from here on, errors included.
   server.on("connect", (_incoming: IncomingMessage, socket: Socket) => {
     socket.on("error", () => socket.destroy());
-    const refuse = () => {
+    const refuseTunnel = () => {
       const requestId = newRequestId(random);
       const answer = noTunnel(requestId);
       logUnreadable(log, requestId, answer.status, undefined);
       endWith(socket, answer);
     };
     const before = connections.current(socket)?.outgoing;
-    if (before === undefined || before.closed) refuse();
-    else before.once("close", refuse);
+    if (before === undefined || before.closed) refuseTunnel();
+    else before.once("close", refuseTunnel);
   });
 
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {

@@ -1,5 +1,4 @@
 import { connect, type Socket } from "node:net";
-import type { Gateway } from "./harness.ts";
 
 export interface RawAnswer {
   readonly status: number;
@@ -17,7 +16,8 @@ export interface RawConnection {
   closed(): Promise<RawAnswer[]>;
 }
 
-export async function openConnection(gateway: Pick<Gateway, "server">): Promise<RawConnection> {
+/** Connects to a server of this machine. */
+export async function openConnection(gateway: { readonly server: { readonly port: number } }): Promise<RawConnection> {
   const socket = connect({ host: "127.0.0.1", port: gateway.server.port });
   const closed = Promise.withResolvers<void>();
   let received = "";

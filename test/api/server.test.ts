@@ -41,6 +41,8 @@ describe("what is not HTTP", () => {
     ["two different lengths", `${head("Content-Length: 5\r\nContent-Length: 6\r\n")}{}`],
     ["a length with a sign", `${head("Content-Length: +2\r\n")}{}`],
     ["chunks that are hidden", `${head("Transfer-Encoding: x, chunked\r\nContent-Length: 2\r\n")}{}`],
+    ["a coding besides chunks", `${head("Transfer-Encoding: gzip, chunked\r\n")}0\r\n\r\n`],
+    ["two lists of codings", `${head("Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n")}0\r\n\r\n`],
     ["a chunk size that is none", `${head("Transfer-Encoding: chunked\r\n")}zz\r\n{}\r\n0\r\n\r\n`],
   ])("%s: 400 with the contract's body, and the connection ends", async (_what, message) => {
     gateway.events.splice(0);
