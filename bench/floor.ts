@@ -31,6 +31,7 @@ return { 'granted', tostring(count), '0', '1', '2', '3', '4', '5', '6' }`,
 redis.defineCommand("floorSettle", {
   numberOfKeys: 2,
   lua: `redis.call('DEL', KEYS[1])
+if ARGV[7] then redis.call('SET', KEYS[2], ARGV[7], 'PX', 10000) end
 return { '0', '0' }`,
 });
 
@@ -61,7 +62,9 @@ async function serve(incoming: IncomingMessage, outgoing: ServerResponse, body: 
     body: form.toString(),
   });
   const text = await answer.body.text();
-  await redis.floorSettle(...keys.slice(0, 2), "15000", "360000", subject, "complete", ...budget);
+  // What was refreshed is left for a repetition.
+  const left = email === undefined ? [text] : [];
+  await redis.floorSettle(...keys.slice(0, 2), "15000", "360000", subject, "complete", ...budget, ...left);
   if (answer.statusCode !== 200) {
     outgoing.writeHead(401, { "content-type": "application/json", "content-length": 2 }).end("{}");
     return;
