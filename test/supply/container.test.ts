@@ -79,6 +79,13 @@ describe("the Dockerfile", () => {
     expect(only("EXPOSE").text).toBe("8787");
   });
 
+  test("is shown with what takes rights away from it", () => {
+    const [, example = ""] = /### In a container\n[\s\S]*?(docker run [\s\S]*?)\n```/.exec(read("README.md")) ?? [];
+    const flags = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=", "--memory="];
+    for (const flag of flags) expect(example).toContain(` ${flag}`);
+    expect(example).not.toMatch(/privileged|--user|--cap-add|docker\.sock/);
+  });
+
   test("stops by the signal that lets requests finish", () => {
     expect(only("STOPSIGNAL").text).toBe("SIGTERM");
   });
