@@ -64,7 +64,10 @@ function prepare() {
  * @param {NodeJS.ProcessEnv} env
  */
 function installDependencies(npm, env) {
-  const result = runNpm(npm, ["ci", "--include=dev", "--no-audit", "--no-fund"], { cwd: root, env });
+  const result = runNpm(npm, ["ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund"], {
+    cwd: root,
+    env,
+  });
   if (!result.ok) throw new SetupError(`npm ci failed:\n\n${result.output}`);
   stamp(root);
 }

@@ -183,7 +183,7 @@ describe("dependencies", () => {
     };
     const all = await Promise.all(Array.from({ length: 4 }, () => run("run.mjs", ["entry.ts"], env)));
     expect(all.map(({ code }) => code)).toEqual([7, 7, 7, 7]);
-    expect(await npmCalls()).toEqual(["ci --include=dev --no-audit --no-fund"]);
+    expect(await npmCalls()).toEqual(["ci --include=dev --ignore-scripts --no-audit --no-fund"]);
     await writeFile(join(project, "package-lock.json"), lock("2"));
     await run("run.mjs", ["entry.ts"], env);
     await run("run.mjs", ["entry.ts"], env);

@@ -144,7 +144,7 @@ function startError(error: Error): Error {
 }
 
 /** A free loopback port; with an offset, the port so far above it is free too. */
-async function freePort(offset = 0): Promise<number> {
+export async function freePort(offset = 0): Promise<number> {
   for (;;) {
     const port = await listenOnce(0);
     if (offset === 0) return port;

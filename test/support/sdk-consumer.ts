@@ -120,13 +120,15 @@ export async function createSdkConsumer(): Promise<SdkConsumer> {
 async function packSdk(base: string): Promise<string> {
   // A copy, because building in the checkout would pull the files from under another pack of the same moment.
   const checkout = join(base, "checkout");
-  for (const path of ["package.json", "tsconfig.json", "src/contract", "src/sdk"]) {
+  for (const path of ["package.json", ".npmrc", "tsconfig.json", "src/contract", "src/sdk"]) {
     await cp(join(root, path), join(checkout, path), {
       recursive: true,
       filter: (source) => !/[\\/]dist$/.test(source),
     });
   }
   await symlink(join(root, "node_modules"), join(checkout, "node_modules"), "junction");
+  // Built first: npm runs no script by itself here (.npmrc).
+  await npm(join(checkout, "src/sdk"), ["run", "build"]);
   await npm(join(checkout, "src/sdk"), ["pack", "--pack-destination", base, ...ownCache(base)]);
   const tarball = (await readdir(base)).find((name) => name.endsWith(".tgz"));
   if (tarball === undefined) throw new Error("npm pack left no tarball");
