@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createRedisAdmission } from "../../src/adapters/redis/admission.ts";
@@ -102,6 +103,8 @@ describe("a failover to a replica that lacks the last counts", () => {
     );
     await until(async () => reached(user) >= 1 + ((round - 1) % maxAttempts));
     store.pauseReplication();
+    // Time for guesses that the replica will not hear of.
+    await sleep(1_500);
     await store.failOver();
     await store.addReplica();
     const answers = await flood;
