@@ -61,6 +61,16 @@ test("an attempt is admitted, and a lock told, when the replica has it", async (
   );
 });
 
+test("a wrong attempt is not told when the replica does not get its lock; it is a lock all the same", async () => {
+  const { admission } = await open();
+  const account = freshName();
+  const budget = { ...passwordBudget, maxAttempts: 1 };
+  const ticket = ticketOf(await admission.enterAccount({ account, attempt: budget }, []));
+  store.pauseReplication();
+  await expect(admission.settleAccount(ticket, "failed", budget)).rejects.toBeInstanceOf(StoreUnavailable);
+  expect((await admission.lockoutState(account)).lockedUntil).toBeGreaterThan(0);
+});
+
 test("an attempt that the replica does not get is refused, given back, and leaves the gate free", async () => {
   const { admission } = await open();
   const account = freshName();
