@@ -2,7 +2,7 @@ import { createKeycloakIdentityProvider } from "../adapters/keycloak/index.ts";
 import { createSmtpMailer, type SmtpMailer } from "../adapters/mailer/smtp-mailer.ts";
 import { createRedisAdmission } from "../adapters/redis/admission.ts";
 import { createRedisChallengeStore } from "../adapters/redis/challenge-store.ts";
-import { connectRedis, type RedisConnection } from "../adapters/redis/connect.ts";
+import { connectRedis, type RedisConnection, type RedisConnectionOptions } from "../adapters/redis/connect.ts";
 import { startEmbeddedRedis } from "../adapters/redis/embedded.ts";
 import { createRedisEnrolmentStore } from "../adapters/redis/enrolment-store.ts";
 import { createRedisMailOutbox } from "../adapters/redis/mail-outbox.ts";
@@ -31,10 +31,17 @@ export function createOutbox(config: Config, connection: RedisConnection) {
   return createRedisMailOutbox({ connection, random: systemRandom, secret: config.HEADGATE_SECRET });
 }
 
+/** The replicas that counts must reach, when any are asked for. */
+function replicationOf(config: Config): Pick<RedisConnectionOptions, "replication"> {
+  const { HEADGATE_REDIS_WAIT_REPLICAS: replicas, HEADGATE_REDIS_WAIT_MS: timeoutMs } = config;
+  return replicas === 0 ? {} : { replication: { replicas, timeoutMs } };
+}
+
 async function openStore(config: Config, log: Logger) {
   const embedded = config.HEADGATE_REDIS_URL === "embedded" ? await startEmbeddedRedis() : undefined;
   const connection = connectRedis({
     url: embedded?.url ?? config.HEADGATE_REDIS_URL,
+    ...replicationOf(config),
     onAvailability: (available, error) => {
       if (available) log.info("store connected");
       else log.warn({ err: error }, "store connection lost");

@@ -26,6 +26,8 @@ const environment = z.object({
   HEADGATE_SECRET: z.string().min(32, "must have 32 characters or more"),
   HEADGATE_APPS_FILE: text(),
   HEADGATE_REDIS_URL: redisUrl(),
+  HEADGATE_REDIS_WAIT_REPLICAS: integer({ min: 0, max: 5, default: 0 }),
+  HEADGATE_REDIS_WAIT_MS: integer({ min: 10, max: 5_000, default: 500 }),
   HEADGATE_KEYCLOAK_URL: baseUrl(),
   HEADGATE_KEYCLOAK_REALM: text(),
   HEADGATE_KEYCLOAK_ISSUER: baseUrl().optional(),
@@ -99,6 +101,10 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     problems.push(
       "HEADGATE_REDIS_URL must not be `embedded` when NODE_ENV is production: the embedded store forgets every lockout when the process ends",
     );
+  }
+  const store = parsed.data?.HEADGATE_REDIS_URL;
+  if (parsed.data?.HEADGATE_REDIS_WAIT_REPLICAS && /^(embedded$|rediss?\+cluster:)/.test(store ?? "")) {
+    problems.push("HEADGATE_REDIS_WAIT_REPLICAS must be 0 with a cluster or the embedded store");
   }
   if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(parsed.data);

@@ -6,7 +6,7 @@ import type { RedisConnection } from "./connect.ts";
 import { createPassGate, type Gate, type Passage } from "./gate.ts";
 import { keys } from "./keys.ts";
 import { bucketArguments, parseDecision, parseVerdict } from "./reply.ts";
-import { loadAdmissionScripts } from "./scripts.ts";
+import { loadAdmissionScripts, type Script } from "./scripts.ts";
 import { createWaiters } from "./waiters.ts";
 
 export interface RedisAdmissionDeps {
@@ -51,13 +51,16 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
   const passages = new Set<Promise<Passage>>();
   const common = [leaseMs, keepInvalidatedMs] as const;
 
-  function gateOf(name: string, gateKeys: readonly string[], enter: Gate["enter"]): Gate {
+  const verdictOf = async (script: Script, gateKeys: readonly string[], id: string) =>
+    parseVerdict((await connection.run(script, gateKeys, [...common, id])) as string[]);
+
+  function gateOf(name: string, gateKeys: readonly string[], leave: Script, enter: Gate["enter"]): Gate {
     return {
       name,
       enter,
-      poll: async (id) => parseVerdict((await connection.run(scripts.poll, gateKeys, [...common, id])) as string[]),
+      poll: (id) => verdictOf(scripts.poll, gateKeys, id),
       leave: async (id) => {
-        await connection.run(scripts.leave, gateKeys, [...common, id]);
+        await connection.run(leave, gateKeys, [...common, id]);
       },
     };
   }
@@ -86,7 +89,7 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
 
     async enterAccount({ account, attempt, notInvalidatedSince }, buckets, signal) {
       const { state, queue } = keys.account(account);
-      const gate = gateOf(account, [state, queue], async (id, waiting, own) => {
+      const gate = gateOf(account, [state, queue], scripts.leaveAccount, async (id, waiting, own) => {
         const args = [
           ...[...common, id, channel, waiting.waitMs, waiting.queueLimit],
           ...[attempt?.counter ?? absent, ...budgetArguments(attempt), notInvalidatedSince ?? absent],
@@ -97,7 +100,10 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
           own,
         );
       });
-      const entry = result(account, await track(pass(gate, buckets, signal)));
+      // Whoever hands the gate over does not wait for replicas to have the count of the next attempt.
+      const confirm = (id: string) => verdictOf(scripts.confirm, [state, queue], id);
+      const confirmed = connection.replicated ? { ...gate, confirm } : gate;
+      const entry = result(account, await track(pass(confirmed, buckets, signal)));
       if (entry.kind === "replayed") throw new Error("An account's gate answered with a value");
       return entry;
     },
@@ -105,13 +111,15 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
     async settleAccount({ id, key }, attemptResult, budget) {
       const { state, queue } = keys.account(key);
       const args = [...common, id, attemptResult, ...budgetArguments(budget)];
-      const [locked, returns] = (await connection.run(scripts.settleAccount, [state, queue], args)) as [string, string];
+      // Of the others, a loss leaves the attempt counted.
+      const script = attemptResult === "failed" ? scripts.settleWrong : scripts.settleAccount;
+      const [locked, returns] = (await connection.run(script, [state, queue], args)) as [string, string];
       return { locked: locked === "1", consecutiveReturns: Number(returns) };
     },
 
     async enterFlight({ flight }, buckets, signal) {
       const { state, queue, value } = keys.flight(flight);
-      const gate = gateOf(flight, [state, queue], async (id, waiting, own) => {
+      const gate = gateOf(flight, [state, queue], scripts.leave, async (id, waiting, own) => {
         const args = [...common, id, channel, waiting.waitMs, waiting.queueLimit, ...bucketArguments(own)];
         const scriptKeys = [state, queue, value, ...own.map(keys.bucket)];
         return parseDecision(await connection.run(scripts.enterFlight, scriptKeys, args), own);

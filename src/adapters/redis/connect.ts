@@ -1,6 +1,7 @@
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
 import { keys } from "./keys.ts";
 import { parseRedisUrl, type RedisAddress } from "./redis-url.ts";
+import { createReplicatedWrites, type Replication } from "./replicated-writes.ts";
 import type { Script } from "./scripts.ts";
 import { createClusterSubscriber, createSubscriber, type RedisSubscriber } from "./subscriber.ts";
 import { storeUnavailable } from "./unavailable.ts";
@@ -13,6 +14,8 @@ export interface RedisConnectionOptions {
   readonly connectTimeoutMs?: number;
   /** Longest wait for one answer. Default 1,000; on a cluster a call may take three times as long when nodes have moved. */
   readonly commandTimeoutMs?: number;
+  /** What the writes of replicated scripts must reach; without it, the master alone. Not on a cluster. */
+  readonly replication?: Replication;
   /** Told when the store can be reached and when it no longer can, once a change. */
   readonly onAvailability?: (available: boolean, error?: Error) => void;
 }
@@ -23,13 +26,15 @@ export interface RedisConnectionOptions {
  */
 export interface RedisConnection {
   readonly cluster: boolean;
+  /** Whether replicated scripts are waited for. */
+  readonly replicated: boolean;
   /** A connection of its own for messages, opened at the first use. */
   readonly subscriber: RedisSubscriber;
   /** Makes one call with the client. */
   call<T>(command: (client: Redis | Cluster) => Promise<T>): Promise<T>;
   /** Runs a script in one round trip; in two where the server does not know it yet. */
   run(script: Script, scriptKeys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
-  /** Resolves when the store answers and takes writes, on a cluster when every master answers. */
+  /** Resolves when the store answers and takes writes, replicated ones too, on a cluster when every master answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -43,10 +48,12 @@ const backoff = (times: number) => Math.min(50 * 2 ** Math.min(times - 1, 5), 1_
 /**
  * Connects in the background; it does not fail when the server is away.
  *
- * @throws TypeError when the URL is not valid
+ * @throws TypeError when the URL is not valid, or replicas are asked for on a cluster
  */
 export function connectRedis(options: RedisConnectionOptions): RedisConnection {
   const address = parseRedisUrl(options.url);
+  const { replication } = options;
+  if (address.cluster && replication) throw new TypeError("Replicas cannot be waited for on a cluster.");
   const commandTimeoutMs = options.commandTimeoutMs ?? defaultTimeoutMs;
   const shared = {
     connectTimeout: options.connectTimeoutMs ?? defaultTimeoutMs,
@@ -61,6 +68,14 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
   const client = address.cluster ? connectCluster(address, shared) : connectNode(address, shared);
   const subscriber =
     client instanceof Cluster ? createClusterSubscriber(client) : createSubscriber(() => client.duplicate());
+  // On a connection of its own, whose commands may be answered as late as a WAIT.
+  const replicated =
+    client instanceof Cluster || replication === undefined
+      ? undefined
+      : createReplicatedWrites(
+          client.duplicate({ commandTimeout: commandTimeoutMs + replication.timeoutMs }),
+          replication,
+        );
   const stopReporting = reportAvailability(client, options.onAvailability);
 
   async function call<T>(command: (client: Redis | Cluster) => Promise<T>): Promise<T> {
@@ -74,29 +89,38 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
 
   return {
     cluster: address.cluster,
+    replicated: replicated !== undefined,
     subscriber,
     call,
     run: (script, scriptKeys, args) =>
       call(async (to) => {
         const operands = [...scriptKeys, ...args.map(String)];
-        const sendWhole = () => to.eval(script.source, scriptKeys.length, ...operands);
-        if (script.whole) return sendWhole();
+        const send = (command: "eval" | "evalsha", code: string) =>
+          script.replicated && replicated !== undefined
+            ? replicated.send((batch) => batch[command](code, scriptKeys.length, ...operands))
+            : to[command](code, scriptKeys.length, ...operands);
+        if (script.whole) return send("eval", script.source);
         try {
-          return await to.evalsha(script.sha1, scriptKeys.length, ...operands);
+          return await send("evalsha", script.sha1);
         } catch (error) {
           if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-          return sendWhole();
+          return send("eval", script.source);
         }
       }),
     async ping() {
       await call((to) => {
         const masters = to instanceof Cluster ? to.nodes("master").map((node) => node.ping()) : [];
-        return Promise.all([to.set(keys.probe(), "1", "PX", probeTtlMs), ...masters]);
+        return Promise.all([
+          to.set(keys.probe(), "1", "PX", probeTtlMs),
+          replicated?.send((batch) => batch.set(keys.probe(), "1", "PX", probeTtlMs)),
+          ...masters,
+        ]);
       });
     },
     async close() {
       stopReporting();
       subscriber.close();
+      replicated?.close();
       // What was sent is answered first; a server that is away has nothing to answer.
       await client.quit().catch(() => undefined);
       client.disconnect();

@@ -14,6 +14,8 @@ export interface Gate {
   ): Promise<Decision>;
   poll(id: string): Promise<Verdict>;
   leave(id: string): Promise<void>;
+  /** What an entry that was handed the gate asks before it rests on it; absent: the word of its turn is enough. */
+  confirm?(id: string): Promise<Verdict>;
 }
 
 export type Passage = {
@@ -62,6 +64,12 @@ export function createPassGate(deps: {
     }
   }
 
+  /** The same, and what the store says to it where it must be asked again. */
+  async function turn(gate: Gate, waiter: Waiter, deadline: number, signal?: AbortSignal) {
+    const verdict = await wait(gate, waiter, deadline, signal);
+    return verdict?.kind === "granted" && gate.confirm !== undefined ? gate.confirm(waiter.id) : verdict;
+  }
+
   /** One entry. Undefined verdict: come again, without buckets. */
   async function attempt(gate: Gate, buckets: readonly Bucket[], deadline: number, signal?: AbortSignal) {
     const waiter = waiters.add(random.token(15));
@@ -78,7 +86,7 @@ export function createPassGate(deps: {
         enter: (ownBuckets) => gate.enter(id, waiting, ownBuckets),
         leave,
       });
-      const verdict = first.verdict.kind === "queued" ? await wait(gate, waiter, deadline, signal) : first.verdict;
+      const verdict = first.verdict.kind === "queued" ? await turn(gate, waiter, deadline, signal) : first.verdict;
       if (verdict?.kind === "granted") signal?.throwIfAborted();
       mustLeave = verdict === undefined;
       return { id, verdict: verdict ?? busy, buckets: first.buckets };

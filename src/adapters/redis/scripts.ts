@@ -7,6 +7,8 @@ export interface Script {
   readonly sha1: string;
   /** Sent as source each time, for a script that must do its work also when no answer comes in time. */
   readonly whole: boolean;
+  /** Answered only when replicas have what it wrote, where the connection asks for any. */
+  readonly replicated: boolean;
 }
 
 /** Reads the named files of `scripts/` as one script; the later ones use what the earlier ones define. */
@@ -14,23 +16,31 @@ function load(...names: readonly string[]): Script {
   const source = names
     .map((name) => readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8"))
     .join("\n");
-  return { source, sha1: createHash("sha1").update(source).digest("hex"), whole: false };
+  return { source, sha1: createHash("sha1").update(source).digest("hex"), whole: false, replicated: false };
 }
 
-/** The scripts of admission. Each decides in one step on the store's clock. */
+/**
+ * The scripts of admission. Each decides in one step on the store's clock. Replicated are those whose loss would win a guess,
+ * and `leaveAccount`, which must not overtake the entry that it takes back.
+ */
 export function loadAdmissionScripts() {
+  const settleAccount = load("clock", "gate", "settle-account");
+  const leave = { ...load("clock", "gate", "leave"), whole: true };
   return {
     charge: load("clock", "buckets", "charge"),
     refund: load("clock", "buckets", "refund"),
-    enterAccount: load("clock", "buckets", "gate", "enter-account"),
+    enterAccount: { ...load("clock", "buckets", "gate", "enter-account"), replicated: true },
+    confirm: { ...load("clock", "gate", "confirm"), replicated: true },
     enterFlight: load("clock", "buckets", "gate", "enter-flight"),
-    settleAccount: load("clock", "gate", "settle-account"),
+    settleAccount,
+    settleWrong: { ...settleAccount, replicated: true },
     settleFlight: load("clock", "gate", "settle-flight"),
-    leave: { ...load("clock", "gate", "leave"), whole: true },
+    leave,
+    leaveAccount: { ...leave, replicated: true },
     poll: load("clock", "gate", "poll"),
     lockoutState: load("clock", "gate", "lockout-state"),
     unlock: load("clock", "gate", "unlock"),
-    invalidate: load("clock", "gate", "invalidate"),
+    invalidate: { ...load("clock", "gate", "invalidate"), replicated: true },
   };
 }
 

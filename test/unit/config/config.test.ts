@@ -38,6 +38,8 @@ test("the smallest configuration takes every default", () => {
     NODE_ENV: "development",
     HEADGATE_HOST: "127.0.0.1",
     HEADGATE_PORT: 8787,
+    HEADGATE_REDIS_WAIT_REPLICAS: 0,
+    HEADGATE_REDIS_WAIT_MS: 500,
     HEADGATE_KEYCLOAK_CLIENT_ID: "headless-gateway",
     HEADGATE_KEYCLOAK_OTP_CLIENT_ID: "headless-otp",
     HEADGATE_KEYCLOAK_MINT_CLIENT_ID: "headless-mint",
@@ -68,7 +70,9 @@ test("every variable can be set", () => {
     NODE_ENV: "production",
     HEADGATE_HOST: "0.0.0.0",
     HEADGATE_PORT: "80",
-    HEADGATE_REDIS_URL: "rediss+cluster://gateway:secret@a:1,b:2",
+    HEADGATE_REDIS_URL: "rediss://gateway:secret@a:1/2",
+    HEADGATE_REDIS_WAIT_REPLICAS: "2",
+    HEADGATE_REDIS_WAIT_MS: "100",
     HEADGATE_KEYCLOAK_URL: "https://id.example.com/auth",
     HEADGATE_KEYCLOAK_ISSUER: "https://login.example.com/realms/headgate",
     HEADGATE_KEYCLOAK_CLIENT_ID: "gateway",
@@ -127,6 +131,8 @@ test("an empty variable that has a default takes it", () => {
 describe("rules", () => {
   test.each([
     ["HEADGATE_PORT", 0, 65_535],
+    ["HEADGATE_REDIS_WAIT_REPLICAS", 0, 5],
+    ["HEADGATE_REDIS_WAIT_MS", 10, 5_000],
     ["HEADGATE_KEYCLOAK_TIMEOUT_MS", 100, 30_000],
     ["HEADGATE_LOCKOUT_MAX_ATTEMPTS", 1, 100],
     ["HEADGATE_LOCKOUT_SECONDS", 1, 86_400],
@@ -256,6 +262,16 @@ describe("rules", () => {
     expect(problems({ NODE_ENV: "test", HEADGATE_REDIS_URL: "embedded" })).toEqual([]);
   });
 });
+
+// Threat: an operator who believes that counts outlive a failover, on a store where nothing is waited for.
+test.each(["embedded", "redis+cluster://a:1,b:2", "rediss+cluster://a:1"])(
+  "replicas cannot be waited for on %s",
+  (url) => {
+    const refused = "HEADGATE_REDIS_WAIT_REPLICAS must be 0 with a cluster or the embedded store";
+    expect(problems({ HEADGATE_REDIS_URL: url, HEADGATE_REDIS_WAIT_REPLICAS: "1" })).toEqual([refused]);
+    expect(problems({ HEADGATE_REDIS_URL: url, HEADGATE_REDIS_WAIT_REPLICAS: "0" })).toEqual([]);
+  },
+);
 
 test("names that are not known are problems: a misspelt limit would silently be the default", () => {
   expect(problems({ HEADGATE_LOCKUOT_SECONDS: "1", HEADGATE_: "1", headgate_port: "1" })).toEqual([
