@@ -134,13 +134,13 @@ describe("a TOTP code works once", () => {
   test.each([1, 0, -1].slice(0, sized(1, 3)))(
     "at the enrolment (step %i), and then for nothing else",
     async (steps) => {
-      const { user, code } = await withinOneStep(async () => {
+      const { user, code, confirmed } = await withinOneStep(async () => {
         const enrolling = await createEnrollingUser(at(0));
         const first = totpCode(enrolling.totpSecret, steps);
-        const { status } = await callAs(enrolling.accessToken, at(0), "/mfa/enroll/confirm", { code: first });
-        expect(status).toBe(200);
-        return { user: enrolling, code: first };
+        const answer = await callAs(enrolling.accessToken, at(0), "/mfa/enroll/confirm", { code: first });
+        return { user: enrolling, code: first, confirmed: answer.status };
       });
+      expect(confirmed).toBe(200);
       const answers = [
         await verifyAnew(user, code),
         await callAs(user.accessToken, at(1), "/mfa/backup-codes", { code }),
