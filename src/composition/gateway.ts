@@ -126,7 +126,7 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
       clock,
       totpIssuer: config.HEADGATE_TOTP_ISSUER,
     }),
-    sessions: createSessionService({ admission, identityProvider, clients, hash }),
+    sessions: createSessionService({ admission, identityProvider, accessTokens: keycloak, clients, hash }),
     sessionList: createSessionListService({ identityProvider, sessions: keycloak, notes, apps }),
     email: createEmailService({ admission, gate, outbox, tokens, accounts, hash }),
     password: createPasswordService({

@@ -71,8 +71,8 @@ export function createAccessTokens(deps: {
     return { userId, sessionId, azp, email: text(payload["email"]) };
   }
 
-  /** The address that the user has now, or undefined when the session has ended. */
-  async function confirmSession(accessToken: string, claims: AccessTokenClaims): Promise<string | undefined> {
+  /** What Keycloak says of the user, or undefined when it refuses the token, as it does when the session has ended. */
+  async function userinfo(accessToken: string): Promise<Readonly<Record<string, unknown>> | undefined> {
     const answer = await http.send({
       method: "GET",
       path: `${realmPath}/protocol/openid-connect/userinfo`,
@@ -80,7 +80,13 @@ export function createAccessTokens(deps: {
     });
     if (isTokenRefusal(answer)) return undefined;
     if (answer.status !== 200) throw unexpectedAnswer("userinfo", answer);
-    const user = fieldsOf(parseJson(answer));
+    return fieldsOf(parseJson(answer));
+  }
+
+  /** The address that the user has now, or undefined when the session has ended. */
+  async function confirmSession(accessToken: string, claims: AccessTokenClaims): Promise<string | undefined> {
+    const user = await userinfo(accessToken);
+    if (user === undefined) return undefined;
     if (user["sub"] !== claims.userId) throw new UpstreamUnavailable("Keycloak named another user", "noVerdict");
     const email = text(user["email"]) || claims.email;
     if (email === "") throw new UpstreamUnavailable("Keycloak names no address of the user", "noVerdict");
@@ -98,5 +104,7 @@ export function createAccessTokens(deps: {
       const email = await confirmSession(accessToken, claims);
       return email === undefined ? undefined : { ...claims, email };
     },
+
+    isLive: async (accessToken) => (await userinfo(accessToken)) !== undefined,
   };
 }

@@ -28,7 +28,7 @@ export interface BearerAuthenticator {
 }
 
 export function createBearerAuthenticator(deps: {
-  readonly accessTokens: AccessTokens;
+  readonly accessTokens: Pick<AccessTokens, "verify">;
   readonly apps: AppRegistry;
 }): BearerAuthenticator {
   const { accessTokens, apps } = deps;

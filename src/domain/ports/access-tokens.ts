@@ -21,4 +21,9 @@ export interface AccessTokens {
     accessToken: string,
     admit?: (claims: Pick<AccessTokenClaims, "azp">) => Promise<void>,
   ): Promise<AccessTokenClaims | undefined>;
+  /**
+   * Whether the identity provider still takes an access token that it has given to the gateway itself: its session lives, and
+   * its user may use it. Throws UpstreamUnavailable when that cannot be found out.
+   */
+  isLive(accessToken: string): Promise<boolean>;
 }

@@ -2,6 +2,7 @@ import { AuthError } from "../../contract/errors.ts";
 import { limits as sizes } from "../../contract/limits.ts";
 import type { AuthenticatedClient, ClientAuthenticator } from "../clients/client-authenticator.ts";
 import { refusalError } from "../lockout/attempt-runner.ts";
+import type { AccessTokens } from "../ports/access-tokens.ts";
 import type { Admission } from "../ports/admission.ts";
 import { StoreUnavailable } from "../ports/faults.ts";
 import type { EndUser, IdentityProvider, IssuedTokens } from "../ports/identity-provider.ts";
@@ -21,7 +22,7 @@ export interface RefreshRequest {
 export interface SessionService {
   /**
    * Rotates a refresh token. Requests with the same token, parallel or within ten seconds and at any instance, get the same
-   * new tokens from one upstream refresh.
+   * new tokens from one upstream refresh, for as long as their session lives.
    *
    * @throws AuthError TOKEN_EXPIRED, APP_NOT_LICENSED, RATE_LIMITED, INVALID_CLIENT
    */
@@ -37,10 +38,11 @@ export interface SessionService {
 export function createSessionService(deps: {
   readonly admission: Admission;
   readonly identityProvider: IdentityProvider;
+  readonly accessTokens: Pick<AccessTokens, "isLive">;
   readonly clients: ClientAuthenticator;
   readonly hash: KeyedHash;
 }): SessionService {
-  const { admission, identityProvider, clients, hash } = deps;
+  const { admission, identityProvider, accessTokens, clients, hash } = deps;
 
   function clientRejected(client: AuthenticatedClient): AuthError {
     clients.forget(client.credentials);
@@ -57,6 +59,13 @@ export function createSessionService(deps: {
     throw new AuthError("APP_NOT_LICENSED");
   }
 
+  /** The session may have ended since the tokens were left: whoever comes late must not get an access token for it. */
+  async function replay(sealed: string, refreshToken: string): Promise<IssuedTokens> {
+    const tokens = unsealTokens(sealed, refreshToken);
+    if (!(await accessTokens.isLive(tokens.accessToken))) throw new AuthError("TOKEN_EXPIRED");
+    return tokens;
+  }
+
   return {
     async refresh(request) {
       const { client, refreshToken, limits, signal } = request;
@@ -64,7 +73,7 @@ export function createSessionService(deps: {
       const flight = hash("refresh", `${client.app.id}\n${refreshToken}`);
       const entry = await admission.enterFlight({ flight }, limits.take(), signal);
       limits.report(entry.buckets);
-      if (entry.kind === "replayed") return unsealTokens(entry.value, refreshToken);
+      if (entry.kind === "replayed") return replay(entry.value, refreshToken);
       if (entry.kind !== "admitted") throw refusalError(entry);
 
       let tokens: IssuedTokens;

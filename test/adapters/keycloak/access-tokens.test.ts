@@ -485,6 +485,15 @@ describe("the check before Keycloak is asked", () => {
     await expect(subject.verify(token())).rejects.toMatchObject({ name: "UpstreamUnavailable", fate: "noVerdict" });
   });
 
+  it("says of a token that Keycloak gave whether it still takes it, or that this cannot be found out", async () => {
+    expect(await subject.isLive(token())).toBe(true);
+    userinfo = challenge(401, 'Bearer realm="headgate", error="invalid_token"');
+    expect(await subject.isLive(token())).toBe(false);
+    userinfo = json(500, {});
+    await expect(subject.isLive(token())).rejects.toMatchObject({ name: "UpstreamUnavailable" });
+    expect(requests("certs")).toBe(0);
+  });
+
   it("falls back on the token's address, and does not go without one", async () => {
     userinfo = json(200, { sub: userId });
     expect(await subject.verify(token())).toMatchObject({ email: "old@example.com" });

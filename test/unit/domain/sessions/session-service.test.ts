@@ -21,6 +21,7 @@ interface Scene {
   readonly loggedOut?: LogoutOutcome;
   readonly script?: AdmissionScript;
   readonly behaviour?: Partial<IdentityProvider>;
+  readonly isLive?: () => Promise<boolean>;
 }
 
 function setUp(scene: Scene = {}) {
@@ -34,6 +35,7 @@ function setUp(scene: Scene = {}) {
   const service = createSessionService({
     admission,
     identityProvider,
+    accessTokens: { isLive: scene.isLive ?? (async () => true) },
     clients: {
       authenticate: () => Promise.reject(new Error("not this service's business")),
       forget: (credentials) => void forgotten.push(credentials),
@@ -66,11 +68,23 @@ describe("refresh", () => {
   });
 
   // Threat: a lost answer ends the session, because the repetition looks like a stolen token.
-  test("with the same token again gives the same tokens without asking", async () => {
+  test("with the same token again gives the same tokens without another refresh", async () => {
     const { refresh, identityProvider } = setUp();
     expect(await refresh()).toEqual(tokens);
     expect(await refresh()).toEqual(tokens);
     expect(identityProvider.calls).toHaveLength(1);
+  });
+
+  // Threat: a session that was ended goes on for whoever repeats the refresh from before.
+  test("with the same token again gives nothing of a session that has ended, or that cannot be asked for", async () => {
+    const ended = setUp({ isLive: async () => false });
+    expect(await ended.refresh()).toEqual(tokens);
+    expect(await codeOf(ended.refresh())).toBe("TOKEN_EXPIRED");
+    expect(ended.identityProvider.calls).toHaveLength(1);
+    const fault = new UpstreamUnavailable("down", "unsent");
+    const unknown = setUp({ isLive: () => Promise.reject(fault) });
+    await unknown.refresh();
+    expect(await rejectionOf(unknown.refresh())).toBe(fault);
   });
 
   // Threat: an app that has got hold of another's refresh token gets its tokens replayed.
