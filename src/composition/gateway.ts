@@ -158,7 +158,6 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
     apps,
     random,
     outbox,
-    clock,
     wakeUp,
     log,
   });

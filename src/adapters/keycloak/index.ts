@@ -16,6 +16,7 @@ import { createSessionDirectory } from "./session-directory.ts";
 import { createSessions } from "./sessions.ts";
 import { createSigningKeys } from "./signing-keys.ts";
 import { createTokens } from "./tokens.ts";
+import { createTrialGrant } from "./trial-grant.ts";
 import { createUsers } from "./users.ts";
 
 export type { AdapterLog } from "./log.ts";
@@ -54,7 +55,8 @@ export function createKeycloakIdentityProvider(options: KeycloakOptions): Keyclo
   const realmPath = `${basePath}/realms/${realm}`;
   const forwardedProto = issuer.startsWith("https:") ? "https" : "http";
 
-  const http = createKeycloakHttp({ origin: url.origin, realmPath, forwardedProto, timeoutMs, clock, log });
+  const trialGrant = createTrialGrant(realmPath, otpClient);
+  const http = createKeycloakHttp({ origin: url.origin, realmPath, forwardedProto, timeoutMs, trialGrant, clock, log });
   const oauthClient = createOAuthClient({ http, realmUrl: url.origin + realmPath, issuer });
   const admin = createAdminApi({
     http,

@@ -1,10 +1,11 @@
 import { limits } from "../../contract/limits.ts";
-import type { Admission, AttemptBudget } from "../../domain/ports/admission.ts";
+import type { Admission, AttemptBudget, AttemptResult } from "../../domain/ports/admission.ts";
 import type { Random } from "../../domain/ports/random.ts";
 import { createDecide } from "./charging.ts";
 import type { RedisConnection } from "./connect.ts";
 import { createPassGate, type Gate, type Passage } from "./gate.ts";
 import { keys } from "./keys.ts";
+import { createRedelivery } from "./redelivery.ts";
 import { bucketArguments, parseDecision, parseVerdict } from "./reply.ts";
 import { loadAdmissionScripts } from "./scripts.ts";
 import { createWaiters } from "./waiters.ts";
@@ -49,6 +50,7 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
   const decide = createDecide(connection, scripts);
   const pass = createPassGate({ decide, waiters, random, waitMs, queueLimit, maxWaiters });
   const passages = new Set<Promise<Passage>>();
+  const redelivery = createRedelivery({ keepMs: leaseMs });
   const common = [leaseMs, keepInvalidatedMs] as const;
 
   function gateOf(name: string, gateKeys: readonly string[], enter: Gate["enter"]): Gate {
@@ -57,7 +59,7 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
       enter,
       poll: async (id) => parseVerdict((await connection.run(scripts.poll, gateKeys, [...common, id])) as string[]),
       leave: async (id) => {
-        await connection.run(scripts.leave, gateKeys, [...common, id]);
+        await redelivery.deliver(() => connection.run(scripts.leave, gateKeys, [...common, id]));
       },
     };
   }
@@ -104,8 +106,15 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
 
     async settleAccount({ id, key }, attemptResult, budget) {
       const { state, queue } = keys.account(key);
-      const args = [...common, id, attemptResult, ...budgetArguments(budget)];
-      const [locked, returns] = (await connection.run(scripts.settleAccount, [state, queue], args)) as [string, string];
+      const settle = (outcome: AttemptResult) =>
+        connection.run(scripts.settleAccount, [state, queue], [...common, id, outcome, ...budgetArguments(budget)]);
+      // Whoever is told that it failed gives out no tokens: said again, it is no complete login.
+      const again = attemptResult === "complete" ? "returned" : attemptResult;
+      const reply = await redelivery.deliver(
+        () => settle(attemptResult),
+        () => settle(again),
+      );
+      const [locked, returns] = reply as [string, string];
       return { locked: locked === "1", consecutiveReturns: Number(returns) };
     },
 
@@ -122,7 +131,7 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
     async settleFlight({ id, key }, leave) {
       const { state, queue, value } = keys.flight(key);
       const args = [...common, id, ...(leave === undefined ? [] : [leave.ttlSeconds * 1000, leave.value])];
-      await connection.run(scripts.settleFlight, [state, queue, value], args);
+      await redelivery.deliver(() => connection.run(scripts.settleFlight, [state, queue, value], args));
     },
 
     async lockoutState(account) {
@@ -145,6 +154,7 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
     async close() {
       waiters.close();
       await Promise.allSettled(passages);
+      redelivery.close();
     },
   };
 }
