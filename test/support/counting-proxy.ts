@@ -91,17 +91,17 @@ export async function startCountingProxy(targetUrl: string, port = 0): Promise<C
       outgoing.destroy();
       return;
     }
-    const { "transfer-encoding": _, ...headers } = answer.headers;
-    // A length for a body that there cannot be would be refused as an answer.
-    outgoing.writeHead(
-      answer.status,
-      answer.status === 204 ? headers : { ...headers, "content-length": answer.body.length },
-    );
+    const { "transfer-encoding": _, "content-length": __, ...headers } = answer.headers;
+    const { status, body: whole } = answer;
     if (fault?.kind === "half") {
-      outgoing.write(answer.body.subarray(0, answer.body.length / 2), () => outgoing.destroy());
+      // Of a body that there is not, half is missing, too.
+      outgoing.writeHead(status, { ...headers, "content-length": whole.length + 1 });
+      outgoing.write(whole.subarray(0, whole.length / 2), () => outgoing.destroy());
       return;
     }
-    outgoing.end(answer.body);
+    // A 204 with a length is none.
+    outgoing.writeHead(status, status === 204 ? headers : { ...headers, "content-length": whole.length });
+    outgoing.end(whole);
   }
 
   const server = createServer((incoming, outgoing) => {
