@@ -169,7 +169,6 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
     apps,
     random,
     outbox,
-    clock,
     wakeUp,
     log,
   });

@@ -49,7 +49,7 @@ export function createMemoryOutbox(clock: Clock): MemoryOutbox {
         const [first] = due.sort(([, a], [, b]) => a.dueAt - b.dueAt);
         if (first === undefined) return undefined;
         const [id, entry] = first;
-        const taken = { id, job: entry.job, tries: entry.tries, enqueuedAt: entry.enqueuedAt };
+        const taken = { id, job: entry.job, tries: entry.tries, ageMs: clock.now() - entry.enqueuedAt };
         entry.tries += 1;
         entry.dueAt = clock.now() + leaseMs;
         return taken;

@@ -53,7 +53,8 @@ export function mailOutboxSuite(engine: string, start: StartEngine): void {
 
       const taken = await outbox.take(leaseMs);
       expect(taken).toMatchObject({ job: requestFor("jane@example.com"), tries: 0 });
-      expect(Math.abs((taken?.enqueuedAt ?? 0) - Date.now())).toBeLessThan(60_000);
+      expect(taken?.ageMs).toBeGreaterThanOrEqual(0);
+      expect(taken?.ageMs).toBeLessThan(60_000);
       expect(await outbox.take(leaseMs)).toBeUndefined();
       await outbox.done(taken?.id ?? "");
       expect(await outbox.size()).toEqual({ waiting: 0, dead: 0 });
@@ -104,7 +105,8 @@ export function mailOutboxSuite(engine: string, start: StartEngine): void {
       await outbox.add(requestFor("jane@example.com"));
       const lost = await outbox.take(50);
       const again = await takeSoon(other);
-      expect(again).toMatchObject({ id: lost?.id, job: lost?.job, tries: 1, enqueuedAt: lost?.enqueuedAt });
+      expect(again).toMatchObject({ id: lost?.id, job: lost?.job, tries: 1 });
+      expect(again?.ageMs).toBeGreaterThan(lost?.ageMs ?? Number.POSITIVE_INFINITY);
     });
 
     // Threat: a worker that was held up takes the job away from the one that has it now, and the mail goes out twice.

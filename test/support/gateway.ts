@@ -90,6 +90,12 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   };
 }
 
+/** What `/readyz` says. */
+export async function readyz({ url }: Pick<TestGateway, "url">): Promise<{ status: number; body: unknown }> {
+  const response = await fetch(`${url}/readyz`);
+  return { status: response.status, body: await response.json() };
+}
+
 async function answersOk(url: string): Promise<boolean> {
   return fetch(url).then(
     ({ status }) => status === 200,

@@ -86,6 +86,8 @@ export function createKeycloakHttp(deps: {
   /** Scheme under which end users see Keycloak; keeps the issuer the same when Keycloak derives it from the request. */
   readonly forwardedProto: "http" | "https";
   readonly timeoutMs: number;
+  /** A grant for nobody. Keycloak's refusal of it, in time, is what closes the circuit. */
+  readonly trialGrant: HttpCall;
   readonly clock: Pick<Clock, "sleep">;
   readonly log: AdapterLog;
 }): KeycloakHttp {
@@ -99,7 +101,7 @@ export function createKeycloakHttp(deps: {
     bodyTimeout: 0,
   });
   const dispatcher = pool.compose(noteSending);
-  const breaker = createCircuitBreaker({ probe: () => probe(), clock: deps.clock, log: deps.log });
+  const breaker = createCircuitBreaker({ probe: () => trial(), clock: deps.clock, log: deps.log });
 
   async function attempt(call: HttpCall, signal: AbortSignal): Promise<HttpAnswer> {
     const progress: Progress = { sent: false };
@@ -133,12 +135,20 @@ export function createKeycloakHttp(deps: {
     }
   }
 
+  const ask = (call: HttpCall) => attempt(call, AbortSignal.timeout(Math.min(pingTimeoutMs, timeoutMs)));
+
   async function probe(): Promise<void> {
-    const answer = await attempt(
-      { method: "GET", path: deps.realmPath },
-      AbortSignal.timeout(Math.min(pingTimeoutMs, timeoutMs)),
-    );
+    const answer = await ask({ method: "GET", path: deps.realmPath });
     if (answer.status !== 200) throw new UpstreamUnavailable(`The realm answered ${answer.status}`, "noVerdict");
+    parseJson(answer);
+  }
+
+  /** The realm is read from a cache: it may answer while no grant does, such as when Keycloak's database hangs. */
+  async function trial(): Promise<void> {
+    await probe();
+    const answer = await ask(deps.trialGrant);
+    if (answer.status >= 500 || answer.status === 429)
+      throw new UpstreamUnavailable(`The token endpoint answered ${answer.status}`, "noVerdict");
     parseJson(answer);
   }
 

@@ -17,6 +17,7 @@ import { createSessions } from "./sessions.ts";
 import { createSigningKeys } from "./signing-keys.ts";
 import { createTokenEndpoint } from "./token-endpoint.ts";
 import { createTokens } from "./tokens.ts";
+import { createTrialGrant } from "./trial-grant.ts";
 import { createUsers } from "./users.ts";
 
 export type { AdapterLog } from "./log.ts";
@@ -55,7 +56,8 @@ export function createKeycloakIdentityProvider(options: KeycloakOptions): Keyclo
   const realmPath = `${basePath}/realms/${realm}`;
   const forwardedProto = issuer.startsWith("https:") ? "https" : "http";
 
-  const http = createKeycloakHttp({ origin: url.origin, realmPath, forwardedProto, timeoutMs, clock, log });
+  const trialGrant = createTrialGrant(realmPath, otpClient);
+  const http = createKeycloakHttp({ origin: url.origin, realmPath, forwardedProto, timeoutMs, trialGrant, clock, log });
   const oauthClient = createOAuthClient({ http, realmUrl: url.origin + realmPath, issuer });
   const tokenEndpoint = createTokenEndpoint({ http, realmPath, issuer, clock });
   const admin = createAdminApi({

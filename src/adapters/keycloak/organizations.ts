@@ -20,7 +20,7 @@ export function createOrganizationNames(deps: {
   readonly log: AdapterLog;
 }): OrganizationNames {
   const { admin, clock, log } = deps;
-  const kept = new Map<string, { readonly name: string; readonly until: number }>();
+  const kept = new Map<string, { readonly name: string; readonly readAt: number }>();
   const fetching = new Map<string, Promise<string>>();
 
   async function fetchName(id: string, fallback: string): Promise<string> {
@@ -30,7 +30,7 @@ export function createOrganizationNames(deps: {
       kept.delete(id);
       const oldest = kept.keys().next();
       if (kept.size >= maxKept && !oldest.done) kept.delete(oldest.value);
-      kept.set(id, { name, until: clock.now() + keepMs });
+      kept.set(id, { name, readAt: clock.now() });
       return name;
     } catch (err) {
       log.warn(
@@ -43,7 +43,9 @@ export function createOrganizationNames(deps: {
 
   return async ({ id, alias }) => {
     const known = kept.get(id);
-    if (known && clock.now() < known.until) return known.name;
+    // A clock that was set back must not keep an old name alive.
+    const age = known ? clock.now() - known.readAt : keepMs;
+    if (known && age >= 0 && age < keepMs) return known.name;
     if (!isUuid(id)) return alias;
     const running = fetching.get(id);
     if (running) return running;

@@ -1,10 +1,11 @@
 import { limits } from "../../contract/limits.ts";
-import type { Admission, AttemptBudget } from "../../domain/ports/admission.ts";
+import type { Admission, AttemptBudget, AttemptResult } from "../../domain/ports/admission.ts";
 import type { Random } from "../../domain/ports/random.ts";
 import { createDecide } from "./charging.ts";
 import type { RedisConnection } from "./connect.ts";
 import { createPassGate, type Gate, type Passage } from "./gate.ts";
 import { keys } from "./keys.ts";
+import { createRedelivery } from "./redelivery.ts";
 import { bucketArguments, parseDecision, parseVerdict } from "./reply.ts";
 import { loadAdmissionScripts, type Script } from "./scripts.ts";
 import { createWaiters } from "./waiters.ts";
@@ -49,6 +50,7 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
   const decide = createDecide(connection, scripts);
   const pass = createPassGate({ decide, waiters, random, waitMs, queueLimit, maxWaiters });
   const passages = new Set<Promise<Passage>>();
+  const redelivery = createRedelivery({ keepMs: leaseMs });
   const common = [leaseMs, keepInvalidatedMs] as const;
 
   const verdictOf = async (script: Script, gateKeys: readonly string[], id: string) =>
@@ -60,7 +62,7 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
       enter,
       poll: (id) => verdictOf(scripts.poll, gateKeys, id),
       leave: async (id) => {
-        await connection.run(leave, gateKeys, [...common, id]);
+        await redelivery.deliver(() => connection.run(leave, gateKeys, [...common, id]));
       },
     };
   }
@@ -110,10 +112,18 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
 
     async settleAccount({ id, key }, attemptResult, budget) {
       const { state, queue } = keys.account(key);
-      const args = [...common, id, attemptResult, ...budgetArguments(budget)];
-      // Of the others, a loss leaves the attempt counted.
-      const script = attemptResult === "failed" ? scripts.settleWrong : scripts.settleAccount;
-      const [locked, returns] = (await connection.run(script, [state, queue], args)) as [string, string];
+      const settle = (outcome: AttemptResult) => {
+        // Of the others, a loss leaves the attempt counted.
+        const script = outcome === "failed" ? scripts.settleWrong : scripts.settleAccount;
+        return connection.run(script, [state, queue], [...common, id, outcome, ...budgetArguments(budget)]);
+      };
+      // Whoever is told that it failed gives out no tokens: said again, it is no complete login.
+      const again = attemptResult === "complete" ? "returned" : attemptResult;
+      const reply = await redelivery.deliver(
+        () => settle(attemptResult),
+        () => settle(again),
+      );
+      const [locked, returns] = reply as [string, string];
       return { locked: locked === "1", consecutiveReturns: Number(returns) };
     },
 
@@ -130,7 +140,7 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
     async settleFlight({ id, key }, leave) {
       const { state, queue, value } = keys.flight(key);
       const args = [...common, id, ...(leave === undefined ? [] : [leave.ttlSeconds * 1000, leave.value])];
-      await connection.run(scripts.settleFlight, [state, queue, value], args);
+      await redelivery.deliver(() => connection.run(scripts.settleFlight, [state, queue, value], args));
     },
 
     async lockoutState(account) {
@@ -153,6 +163,7 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
     async close() {
       waiters.close();
       await Promise.allSettled(passages);
+      redelivery.close();
     },
   };
 }

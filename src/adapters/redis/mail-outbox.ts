@@ -76,10 +76,10 @@ export function createRedisMailOutbox(deps: RedisMailOutboxDeps): MailOutbox & M
       for (;;) {
         const taken = (await run(scripts.take, leaseMs, maxAgeMs, tooOld)) as string[] | null;
         if (taken === null) return undefined;
-        const [id = "", sealed = "", tries, enqueuedAt] = taken;
+        const [id = "", sealed = "", tries, ageMs] = taken;
         claims.set(id, Number(tries) + 1);
         const job = seal.open(sealed, id) as MailJob | undefined;
-        if (job !== undefined) return { id, job, tries: Number(tries), enqueuedAt: Number(enqueuedAt) };
+        if (job !== undefined) return { id, job, tries: Number(tries), ageMs: Number(ageMs) };
         await settle(scripts.bury, id, unreadable);
       }
     },

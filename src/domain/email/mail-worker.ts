@@ -1,4 +1,3 @@
-import type { Clock } from "../ports/clock.ts";
 import { type MailOutbox, MailRefused, type TakenMailJob } from "../ports/mail.ts";
 import { createMailJobs, type MailJobDeps, maxAgeMs } from "./mail-jobs.ts";
 import type { WakeUp } from "./wake-up.ts";
@@ -38,7 +37,6 @@ function faultName(fault: unknown): string {
 export function createMailWorker(
   deps: MailJobDeps & {
     readonly outbox: MailOutbox;
-    readonly clock: Clock;
     readonly wakeUp: WakeUp;
     readonly log?: MailWorkerLog;
     /** Longer than a job takes with all its time-outs. Default 60,000. */
@@ -49,12 +47,12 @@ export function createMailWorker(
     readonly concurrency?: number;
   },
 ): MailWorker {
-  const { outbox, clock, wakeUp, log, leaseMs = 60_000, pollMs = 1_000, concurrency = 4 } = deps;
+  const { outbox, wakeUp, log, leaseMs = 60_000, pollMs = 1_000, concurrency = 4 } = deps;
   const doJob = createMailJobs(deps);
 
-  async function settle({ id, job, tries, enqueuedAt }: TakenMailJob, fault: unknown): Promise<void> {
+  async function settle({ id, job, tries, ageMs }: TakenMailJob, fault: unknown): Promise<void> {
     const about = { jobId: id, type: job.type, tries: tries + 1, fault: faultName(fault) };
-    const leftMs = enqueuedAt + maxAgeMs(job) - clock.now();
+    const leftMs = maxAgeMs(job) - ageMs;
     if (fault instanceof MailRefused || leftMs <= 0) {
       const reason = fault instanceof MailRefused ? "the mail server refused the mail" : "tried for too long";
       await outbox.bury(id, `${reason}: ${about.fault}`);

@@ -64,8 +64,8 @@ export interface TakenMailJob {
   readonly job: MailJob;
   /** Tries before this one. */
   readonly tries: number;
-  /** Milliseconds since the epoch. */
-  readonly enqueuedAt: number;
+  /** How long ago it was added, in milliseconds on the store's clock. */
+  readonly ageMs: number;
 }
 
 /** A job that was given up. */

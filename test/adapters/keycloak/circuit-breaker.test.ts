@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, expect, it } from "vitest";
 import { createTestProvider } from "./provider.ts";
-import { type Behaviour, json, startUpstream } from "./upstream.ts";
+import { type Behaviour, json, startUpstream, text } from "./upstream.ts";
 
 /**
  * Threat: while Keycloak is away every login waits for its time-out and they pile up; or users' passwords are the trials by
@@ -47,6 +47,7 @@ const fateOfLogin = () =>
   );
 const paths = () => upstream.seen.map(({ method, path }) => `${method} ${path}`);
 const probePath = "GET /realms/headgate";
+const grantPath = "POST /realms/headgate/protocol/openid-connect/token";
 
 /** Lets the probe run and waits until the adapter has seen its answer. */
 async function probe(behaviour: Behaviour): Promise<void> {
@@ -92,7 +93,7 @@ it("does not open for failures with an answer between them, nor for answers with
   expect(logged).toEqual([]);
 });
 
-it("is closed by its own probe of the realm alone, tried once a second", async () => {
+it("is closed by its own probe alone, tried once a second, and looks at the realm first", async () => {
   for (let failure = 0; failure < 3; failure += 1) await fateOfLogin();
   upstream.seen.length = 0;
 
@@ -111,6 +112,24 @@ it("is closed by its own probe of the realm alone, tried once a second", async (
   expect(await fateOfLogin()).toBe("rejected");
   expect(sleeping).toEqual([]);
   expect(logged).toHaveLength(2);
+});
+
+// Threat: the realm is read from a cache and answers, while every grant hangs: each probe would let in logins to wait anew.
+it("stays open while the realm answers and the token endpoint does not", async () => {
+  for (let failure = 0; failure < 3; failure += 1) await fateOfLogin();
+  for (const tokenEndpoint of [drop, json(503, {}), json(429, {}), text(200, "text/html", "<html>")]) {
+    upstream.seen.length = 0;
+    await probe((request, response) => (request.method === "GET" ? alive : tokenEndpoint)(request, response));
+    expect(paths()).toEqual([probePath, grantPath]);
+    expect(await fateOfLogin()).toBe("unsent");
+  }
+  upstream.seen.length = 0;
+  await probe((request, response) => (request.method === "GET" ? alive : rejecting)(request, response));
+  expect(paths()).toEqual([probePath, grantPath]);
+  expect(upstream.seen[1]?.form.get("username")).toBe("circuit-trial@headgate.invalid");
+  expect(upstream.seen[1]?.form.has("password")).toBe(false);
+  upstream.behave = rejecting;
+  expect(await fateOfLogin()).toBe("rejected");
 });
 
 it("needs three new failures after it was closed", async () => {

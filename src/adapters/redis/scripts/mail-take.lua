@@ -17,7 +17,7 @@ for _ = 1, 100 do
     job.tries = tries + 1
     wait(id, job, now + leaseMs)
     keepKeys()
-    return { id, job.sealed, whole(tries), whole(job.enqueuedAt) }
+    return { id, job.sealed, whole(tries), whole(now - job.enqueuedAt) }
   end
 end
 return false

@@ -36,7 +36,6 @@ function setUp() {
     ...world,
     identityProvider: world.directory,
     accounts: world.directory,
-    clock,
     wakeUp,
     concurrency: 2,
     log: { warn: (_fields, message) => void log.push(message) },
