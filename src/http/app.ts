@@ -53,7 +53,7 @@ export function createApp(deps: AppDeps): GatewayApp {
 
   const health = registerHealth(app, { checks: deps.healthChecks, respond, log, monotonicNow });
   const headless = registerHeadless(app, { ...deps, respond });
-  const documents = registerDocuments(app, createApiDocument(headless, health));
+  const documents = registerDocuments(app, () => createApiDocument(headless, health));
   refuseOtherMethods(app, [...health, ...headless.map(({ route }) => route), ...documents]);
 
   app.notFound(() => {
