@@ -9,7 +9,7 @@ const configuration = readFileSync(url("docs/configuration.md"), "utf8");
 
 test("every variable that holds a secret says what it can do and how it is replaced", () => {
   const variables = [...configuration.matchAll(/^\| `(\w+)` \|/gm)].map(([, name = ""]) => name);
-  const secrets = variables.filter((name) => /SECRET|PASSWORD|KEY$|TOKEN|(REDIS|SMTP)_URL/.test(name));
+  const secrets = variables.filter((name) => /SECRET$|PASSWORD$|KEY$|TOKEN$|(REDIS|SMTP)_URL$/.test(name));
   expect(secrets.length).toBeGreaterThan(5);
   const [, table = "", steps = ""] = /## Secrets\n([\s\S]*?)### Replace them\n([\s\S]*?)\n## /.exec(page) ?? [];
   const rows = table.split("\n").filter((line) => line.startsWith("| "));
