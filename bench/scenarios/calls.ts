@@ -29,6 +29,9 @@ export const calls: Scenario = {
     await client.send(requests.verify(await challenge(), "123456"));
     await client.send(requests.refresh(refreshTokenLike(0)));
     for (let count = 0; count < 6; count++) await client.send(requests.locked());
+    await client.send(requests.wrongClient());
+    // The mail that tells of the lock is still on its way: it looks at the user.
+    while (Object.keys(await world.stubCalls()).length > 0) await sleep(1_500);
 
     const section = "Keycloak calls of one operation";
     async function count(name: string, wanted: number, work: () => Promise<unknown>): Promise<void> {

@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { startRedis, succeeds, type TestRedis, until } from "./redis.ts";
-import { startTcpRelay } from "./tcp-relay.ts";
+import { startTcpProxy } from "./tcp-proxy.ts";
 
 /** A master with one replica; the gateways reach whichever is the master by one address. */
 export interface ReplicatedRedis {
@@ -36,8 +36,8 @@ export async function startReplicatedRedis(args: readonly string[] = []): Promis
   };
 
   const master = await start();
-  const link = await startTcpRelay(master.port);
-  const front = await startTcpRelay(master.port);
+  const link = await startTcpProxy(master.port);
+  const front = await startTcpProxy(master.port);
   const replica = await followerOf(link.port);
   let present = master;
 
@@ -45,13 +45,13 @@ export async function startReplicatedRedis(args: readonly string[] = []): Promis
     url: `redis://127.0.0.1:${front.port}`,
     masterPort: master.port,
     replicaPort: replica.port,
-    pauseReplication: link.pause,
-    resumeReplication: link.resume,
+    pauseReplication: () => link.behave({ kind: "hang" }),
+    resumeReplication: () => link.behave({ kind: "pass" }),
     async failOver() {
       await master.stop();
       await within(replica.port, (client) => client.replicaof("NO", "ONE"));
       present = replica;
-      front.target(replica.port);
+      front.lead(replica.port);
     },
     async addReplica() {
       await followerOf(present.port);

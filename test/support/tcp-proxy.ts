@@ -18,6 +18,8 @@ export type TcpBehaviour =
 export interface TcpProxy {
   readonly port: number;
   behave(behaviour: TcpBehaviour): void;
+  /** Leads new connections to another port, and resets those that are there. */
+  lead(targetPort: number): void;
   /** Resets every connection. */
   reset(): void;
   /** Refuses connections, and resets those that are there, until `accept`. */
@@ -29,7 +31,8 @@ export interface TcpProxy {
 }
 
 /** Starts the proxy on a free loopback port. */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+export async function startTcpProxy(firstTargetPort: number): Promise<TcpProxy> {
+  let targetPort = firstTargetPort;
   let behaviour: TcpBehaviour = { kind: "pass" };
   let cuts = 0;
   let server: Server | undefined;
@@ -44,7 +47,8 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   }
 
   function onConnection(client: Socket): void {
-    const target = connect(targetPort, "127.0.0.1");
+    // Without a delay of its own: what is measured through it is not it.
+    const target = connect({ port: targetPort, host: "127.0.0.1", noDelay: true });
     const pair = { client, target, cutReply: false };
     pairs.add(pair);
     const end = () => {
@@ -83,7 +87,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
 
   async function accept(): Promise<void> {
     if (server !== undefined) return;
-    server = createServer({ allowHalfOpen: true }, onConnection).listen(port, "127.0.0.1");
+    server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection).listen(port, "127.0.0.1");
     await once(server, "listening");
     ({ port } = server.address() as AddressInfo);
   }
@@ -105,6 +109,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       for (const { client, target } of pairs) {
         for (const socket of [client, target]) next.kind === "hang" ? socket.pause() : socket.resume();
       }
+    },
+    lead(next) {
+      targetPort = next;
+      endAll();
     },
     reset: endAll,
     refuse,
