@@ -179,6 +179,23 @@ describe("a success", () => {
     ["an ID token for another app", { id_token: jwt(claims({ aud: "cca_demo_two" })) }],
     ["an expired ID token", { id_token: jwt(claims({ exp: 1 })) }],
     ["an ID token of nobody", { id_token: jwt(claims({ sub: undefined })) }],
+    [
+      "an ID token for several, this app among them, and no authorized party",
+      {
+        id_token: jwt(claims({ aud: [app.id, "cca_demo_two"], azp: undefined })),
+      },
+    ],
+    ["an ID token whose authorized party is another app", { id_token: jwt(claims({ azp: "cca_demo_two" })) }],
+    ["an ID token without a time of issue", { id_token: jwt(claims({ iat: undefined })) }],
+    ["an ID token without an end", { id_token: jwt(claims({ exp: undefined })) }],
+    ["an unsigned ID token", { id_token: jwt(claims(), { alg: "none" }) }],
+    ["an ID token under a shared key", { id_token: jwt(claims(), { alg: "HS256" }) }],
+    ["an ID token with a critical extension", { id_token: jwt(claims(), { crit: ["b64"] }) }],
+    ["an ID token that is no JWT", { id_token: "a.b" }],
+    ["an ID token that is no text", { id_token: { sub: userId } }],
+    ["a refresh token that is no text", { refresh_token: 1 }],
+    ["no token type", { token_type: undefined }],
+    ["another token type", { token_type: "DPoP" }],
   ])("is not read from an answer with %s", async (_case, more) => {
     upstream.behave = json(200, tokenAnswer(more));
     await expect(passwordGrant(createProvider())).rejects.toMatchObject(fault("noVerdict"));

@@ -55,8 +55,8 @@ export function text(status: number, contentType: string, body: string): Behavio
   };
 }
 
-/** An unsigned JWT with the given claims. */
-export function jwt(claims: object): string {
+/** A JWT with the given claims and no real signature. */
+export function jwt(claims: object, header: object = {}): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  return `${part({ alg: "RS256", typ: "JWT" })}.${part(claims)}.${Buffer.from("signature").toString("base64url")}`;
+  return `${part({ alg: "RS256", typ: "JWT", ...header })}.${part(claims)}.${Buffer.from("signature").toString("base64url")}`;
 }
