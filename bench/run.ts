@@ -20,7 +20,7 @@ import { startWorld } from "./world.ts";
 
 const scenarios: readonly Scenario[] = [calls, cost, refused, latency, scaling, footprint, overload, keycloak];
 const efforts: Readonly<Record<"full" | "quick", Effort>> = {
-  full: { repeats: 7, warmUp: 40_000, count: 10_000, seconds: 5 },
+  full: { repeats: 5, warmUp: 20_000, count: 5_000, seconds: 3 },
   quick: { repeats: 3, warmUp: 6_000, count: 3_000, seconds: 2 },
 };
 
