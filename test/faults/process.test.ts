@@ -109,9 +109,9 @@ describe("a gateway ends under load", () => {
     const redis = await startStore();
     const proxy = await startProxy();
     // The lease is twelve time-outs and two seconds. Who waits at the dying gateway has given up by then, at the other one not.
-    const env = { ...through(proxy), HEADGATE_KEYCLOAK_TIMEOUT_MS: "500" };
+    const env = { ...through(proxy), HEADGATE_KEYCLOAK_TIMEOUT_MS: "1000" };
     const dying = await startOne(redis, { ...env, HEADGATE_ACCOUNT_WAIT_MS: "3000" });
-    const staying = await startOne(redis, { ...env, HEADGATE_ACCOUNT_WAIT_MS: "20000" });
+    const staying = await startOne(redis, { ...env, HEADGATE_ACCOUNT_WAIT_MS: "30000" });
     const accounts = await createUsers(sized(4, 16));
     for (const gateway of [dying, staying]) expect((await login(gateway, accounts[0] as TestUser)).status).toBe(200);
     proxy.inject(({ form }) => (form.get("password")?.startsWith("wrong") ? { kind: "hang" } : undefined));
@@ -127,9 +127,8 @@ describe("a gateway ends under load", () => {
       expect(proxy.passwordsFor(account.email).size).toBe(1);
       expect(await attemptsLeft(staying, account)).toBe(4);
     }
-    // These wait in the queue until the lease ends.
-    const answers = await within(30_000, Promise.all(accounts.map((account) => login(staying, account))));
-    expect(answers.map(({ status }) => status)).toEqual(accounts.map(() => 200));
+    // The first one waits in the queue until the lease ends; the other leases end at the same time.
+    for (const account of accounts) expect((await within(35_000, login(staying, account))).status).toBe(200);
     for (const account of accounts) expect(await attemptsLeft(staying, account)).toBe(5);
   });
 

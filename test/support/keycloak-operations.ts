@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type ApiAnswer, callApi } from "./api.ts";
 import type { SeenCall } from "./counting-proxy.ts";
 import { accessTokenOf, callAs, createEnrolledUser, type EnrolledUser } from "./enrolment.ts";
@@ -137,6 +138,8 @@ export const faultedOperations: readonly FaultedOperation[] = [
     name: "the check of an app's secret",
     hits: ({ path }) => path.endsWith("/introspect"),
     async prepare(gateway) {
+      // Two new secrets a second may be tried; each case tries one, and this one again.
+      await sleep(1_000);
       const app = { ...secondApp, secret: `ccas_${randomUUID()}` };
       const login = () => callApi(gateway, "/login", { app, body: { email: "jane@example.com", password: "x" } });
       return { run: login, again: login, expected: always("401 INVALID_CLIENT") };

@@ -44,6 +44,7 @@ export const garbage = {
     headers: { "content-type": "text/html" },
     body: "<html><title>Be right back</title></html>",
   },
+  null: { kind: "answer", status: 200, headers: json, body: "null" },
   "broken JSON": { kind: "answer", status: 200, headers: json, body: '{"access_token":"ey' },
   "an empty body": { kind: "answer", status: 200, headers: json, body: "" },
   "the wrong content type": {
@@ -52,6 +53,6 @@ export const garbage = {
     headers: { "content-type": "text/plain" },
     body: '{"active":true}',
   },
-  "JSON that is something else": { kind: "answer", status: 200, headers: json, body: "null" },
+  "an empty object": { kind: "answer", status: 200, headers: json, body: "{}" },
   "a huge body": { kind: "answer", status: 200, headers: json, body: `{"pad":"${"x".repeat(3 * 1024 * 1024)}"}` },
 } as const satisfies Record<string, UpstreamFault>;

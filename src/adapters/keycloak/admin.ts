@@ -90,7 +90,10 @@ export function createAdminApi(deps: {
       const answer = await send("GET", path);
       if (isMissing(answer)) return undefined;
       if (answer.status !== 200) throw unexpected(answer);
-      return parseJson(answer);
+      const body = parseJson(answer);
+      // Read on, it would be taken for a thing that is not there.
+      if (typeof body !== "object" || body === null) throw unexpected(answer);
+      return body;
     },
     async delete(path) {
       const answer = await send("DELETE", path);

@@ -32,7 +32,12 @@ export async function findRepresentation(
   userId: string,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   const found = isUuid(userId) ? await admin.get(`/users/${userId}`) : undefined;
-  return found === undefined ? undefined : fieldsOf(found);
+  if (found === undefined) return undefined;
+  const user = fieldsOf(found);
+  // Of a record that is not the user's, what is missing says nothing.
+  if (text(user["id"]).toLowerCase() !== userId.toLowerCase())
+    throw new UpstreamUnavailable("Keycloak answered with another record than the user's", "noVerdict");
+  return user;
 }
 
 /**
