@@ -26,6 +26,8 @@ beforeAll(async () => {
     HEADGATE_KEYCLOAK_TIMEOUT_MS: String(timeoutMs),
     // The refused logins of one account are not to be refused for their number.
     HEADGATE_LIMIT_ACCOUNT: "10000/60",
+    // All of the parallel logins are to be at Keycloak, and none to wait for a turn.
+    HEADGATE_PASSWORD_CONCURRENCY: "200",
   });
 });
 afterAll(async () => {
