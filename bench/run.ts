@@ -21,7 +21,7 @@ import { startWorld } from "./world.ts";
 const scenarios: readonly Scenario[] = [calls, cost, refused, latency, scaling, footprint, overload, keycloak];
 const efforts: Readonly<Record<"full" | "quick", Effort>> = {
   full: { repeats: 5, warmUp: 20_000, count: 5_000, seconds: 3 },
-  quick: { repeats: 3, warmUp: 6_000, count: 3_000, seconds: 2 },
+  quick: { repeats: 3, warmUp: 12_000, count: 3_000, seconds: 2 },
 };
 
 const steps = createSteps(process.stdout);
