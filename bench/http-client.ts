@@ -43,7 +43,10 @@ export function createHttpClient(port: number): HttpClient {
   }
   return {
     async send(request) {
-      const connection = idle.pop() ?? open();
+      let connection = idle.pop();
+      // A server ends connections that were idle for long.
+      while (connection?.ended) connection = idle.pop();
+      connection ??= open();
       const answer = await connection.send(request);
       idle.push(connection);
       return answer;
@@ -54,7 +57,10 @@ export function createHttpClient(port: number): HttpClient {
   };
 }
 
-type Connection = HttpClient;
+interface Connection extends HttpClient {
+  /** Whether it can send no more. */
+  readonly ended: boolean;
+}
 
 const headEnd = "\r\n\r\n";
 
@@ -82,6 +88,9 @@ function createConnection(port: number): Connection {
   socket.on("close", () => waiting?.reject(new Error("The connection was closed")));
 
   return {
+    get ended() {
+      return socket.destroyed || socket.readableEnded;
+    },
     send: (request) =>
       new Promise((resolve, reject) => {
         waiting = { resolve, reject };
