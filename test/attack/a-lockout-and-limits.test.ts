@@ -19,6 +19,7 @@ import {
   type TestUser,
   totpCode,
 } from "../support/keycloak.ts";
+import { untilMailIsDone } from "../support/outbox.ts";
 import { startRedis, type TestRedis, until } from "../support/redis.ts";
 
 const maxAttempts = 5;
@@ -96,6 +97,11 @@ async function guessUntilLocked(at: readonly TestGateway[], email: string): Prom
     if (answer?.status === 500 || answer?.status === 429) await sleep(200);
     return answer?.status === 423;
   }, 100_000);
+}
+/** Locks an account at the shared gateways, and waits for the mail about it: its worker looks the user up at Keycloak. */
+async function lock(email: string): Promise<void> {
+  await guessUntilLocked(gateways, email);
+  await untilMailIsDone(redis);
 }
 /** What reached Keycloak, but for the look at an app's secret, which each gateway takes once a minute. */
 const callsForRequests = () => proxy.calls.filter(({ path }) => !path.endsWith("/token/introspect"));
@@ -296,7 +302,7 @@ describe("wrong codes have one budget per account", () => {
 describe("a locked account gets no tokens by any route", () => {
   test("not with the right password, at any gateway, and Keycloak is not asked", async () => {
     const { email, password } = await createUser();
-    await guessUntilLocked(gateways, email);
+    await lock(email);
     proxy.reset();
     for (const gateway of gateways) {
       const { status, body, headers } = await login(gateway, email, password);
@@ -312,7 +318,7 @@ describe("a locked account gets no tokens by any route", () => {
     const challenges = [];
     for (let count = 0; count < 2; count++)
       challenges.push((await login(at(0), user.email, user.password)).body.mfaToken);
-    await guessUntilLocked(gateways, user.email);
+    await lock(user.email);
     proxy.reset();
     const code = totpCode(user.totpSecret, 1);
     const [backupCode = ""] = user.backupCodes;
@@ -331,7 +337,7 @@ describe("a locked account gets no tokens by any route", () => {
   test("but the sessions that its owner has go on", async () => {
     const user = await createUser();
     const { refreshToken } = (await login(at(0), user.email, user.password)).body;
-    await guessUntilLocked(gateways, user.email);
+    await lock(user.email);
     proxy.reset();
     const { status, body } = await callApi(at(1), "/refresh", { body: { refreshToken } });
     expect(status).toBe(200);
@@ -527,7 +533,7 @@ describe("a refused request costs Keycloak nothing", () => {
 
   test("423 ACCOUNT_LOCKED", async () => {
     const { email, password } = await createUser();
-    await guessUntilLocked(gateways, email);
+    await lock(email);
     proxy.reset();
     expect(tally(await repeat((index) => login(at(index), email, password)))).toEqual({ "423 ACCOUNT_LOCKED": many });
     expect(callsForRequests()).toEqual([]);
