@@ -22,5 +22,5 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.HEADGATE_PORT || 8787) + '/livez').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # Node itself refuses to write files, to start programs and to load native code, in case a package ever tries.
-ENTRYPOINT ["node", "--max-semi-space-size=4", "--permission", "--allow-fs-read=*", "src/main.ts"]
+ENTRYPOINT ["node", "--permission", "--allow-fs-read=*", "src/main.ts"]
 CMD ["start"]

@@ -69,8 +69,8 @@ export async function startWorld(): Promise<World> {
           args: ["start"],
           portVariable: "HEADGATE_PORT",
           probe: "/livez",
-          // As `npm start` does, with more arguments for a profile: BENCH_NODE_ARGS=--cpu-prof.
-          nodeArgs: ["--max-semi-space-size=4", ...(process.env["BENCH_NODE_ARGS"]?.split(" ") ?? [])],
+          // For a profile: BENCH_NODE_ARGS=--cpu-prof.
+          nodeArgs: process.env["BENCH_NODE_ARGS"]?.split(" ") ?? [],
           env: {
             ...Object.fromEntries(settings),
             NODE_ENV: "production",

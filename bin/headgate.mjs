@@ -1,7 +1,6 @@
-#!/usr/bin/env -S node --max-semi-space-size=4
+#!/usr/bin/env node
 // The `headgate` command. Node runs the sources as they are, so nothing is built; it installs nothing either. Node keeps what it
-// has compiled beside the packages, for the next start; where it may not write there, it starts without. Requests are small: a
-// larger nursery of the heap than 4 MB only takes memory (docs/performance.md).
+// has compiled beside the packages, for the next start; where it may not write there, it starts without.
 import { spawn } from "node:child_process";
 import module from "node:module";
 import { constants } from "node:os";

@@ -1,5 +1,5 @@
 import { connectRedis, type RedisConnection } from "./adapters/redis/connect.ts";
-import { systemClock, systemRandom } from "./adapters/system.ts";
+import { releaseMemory, systemClock, systemRandom } from "./adapters/system.ts";
 import { type Command, parseCommand, usage } from "./cli/command.ts";
 import { listMail, type MailCommandDeps, replayMail } from "./cli/mail.ts";
 import { createOutbox, openAdapters, openMailer } from "./composition/adapters.ts";
@@ -35,9 +35,12 @@ function readAll() {
   return { config, apps, mailer };
 }
 
+/** By then a start has left what it needed for itself only. */
+const settledAfterMs = 1_000;
+
 async function start(): Promise<void> {
   const { config, mailer } = readAll();
-  const log = createLogger({ level: config.HEADGATE_LOG_LEVEL });
+  const log = createLogger({ level: config.HEADGATE_LOG_LEVEL, atExit: (flush) => process.on("exit", flush) });
   const apps = watchAppsFile(config.HEADGATE_APPS_FILE, log);
   const adapters = await openAdapters(config, mailer, log);
   const { app, mailWorker } = composeGateway(config, apps, log, adapters);
@@ -54,6 +57,7 @@ async function start(): Promise<void> {
   const stopMail = new AbortController();
   const mailStopped = mailWorker.run(stopMail.signal);
   log.info({ host: server.host, port: server.port, apps: apps.size }, "listening");
+  setTimeout(releaseMemory, settledAfterMs).unref();
 
   let stopping = false;
   async function stop(signal: NodeJS.Signals): Promise<void> {

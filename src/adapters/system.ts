@@ -1,5 +1,7 @@
 import { hash, randomFillSync } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { Clock } from "../domain/ports/clock.ts";
 import type { KeyedHash } from "../domain/ports/keyed-hash.ts";
 import type { Random } from "../domain/ports/random.ts";
@@ -33,6 +35,16 @@ function createSystemRandom(): Random {
   };
 }
 
+/**
+ * Gives memory that is not in use back to the system, at the price of a pause of some 70 ms: Node by itself keeps what a start
+ * has grown its heap to, a fifth of an idle gateway (docs/performance.md).
+ */
+export function releaseMemory(): void {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as NodeJS.GCFunction;
+  collect({ type: "major", execution: "sync", flavor: "last-resort" });
+}
+
 /** The operating system's random source. */
 export const systemRandom: Random = createSystemRandom();
 
@@ -45,5 +57,6 @@ export const systemRandom: Random = createSystemRandom();
 export function createKeyedHash(secret: string): KeyedHash {
   // The length keeps a key from being the beginning of another one with its message.
   const key = `${secret.length}\0${secret}`;
-  return (purpose, value) => hash("sha3-256", `${key}${purpose}\0${value}`, "buffer").toString("base64url", 0, 16);
+  // 22 characters are 132 bits.
+  return (purpose, value) => hash("sha3-256", `${key}${purpose}\0${value}`, "base64url").slice(0, 22);
 }

@@ -63,7 +63,11 @@ export class AuthError extends Error {
   readonly requiredActions: readonly string[] | undefined;
 
   constructor(code: ErrorCode, options: AuthErrorOptions = {}) {
+    const { stackTraceLimit } = Error;
+    // Where a refusal comes from is in its code. Writing down its stack would be the dearest part of a flood of them.
+    if (errorTable[code].status < 500) Error.stackTraceLimit = 0;
     super(options.message ?? errorTable[code].message, options.cause === undefined ? {} : { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.issues = options.issues;

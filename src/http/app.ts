@@ -1,6 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { AuthError, errorTable, validationError } from "../contract/errors.ts";
-import { limits } from "../contract/limits.ts";
 import type { BearerAuthenticator } from "../domain/clients/bearer-authenticator.ts";
 import type { ClientAuthenticator } from "../domain/clients/client-authenticator.ts";
 import type { Random } from "../domain/ports/random.ts";
@@ -12,10 +11,7 @@ import type { HeadlessDeps } from "./headless/deps.ts";
 import { renderError } from "./headless/errors.ts";
 import { registerHeadless } from "./headless/register.ts";
 import { type HealthChecks, registerHealth } from "./health.ts";
-import { accessLog } from "./middleware/access-log.ts";
-import { declaredBodyLimit } from "./middleware/body.ts";
-import { requestId } from "./middleware/request-id.ts";
-import { thrownValues } from "./middleware/thrown-values.ts";
+import { frame } from "./middleware/frame.ts";
 import { createApiDocument } from "./openapi/document.ts";
 import { registerDocuments } from "./openapi/register.ts";
 import type { GatewayApp, OperationRoute } from "./operation.ts";
@@ -46,25 +42,20 @@ export function createApp(deps: AppDeps): GatewayApp {
     },
   });
 
-  app.use(requestId(random));
-  app.use(accessLog({ log, monotonicNow }));
-  app.use(thrownValues());
-  app.use(declaredBodyLimit(limits.bodyMaxBytes));
+  app.use(frame({ log, random, monotonicNow }));
 
   const health = registerHealth(app, { checks: deps.healthChecks, respond, log, monotonicNow });
   const headless = registerHeadless(app, { ...deps, respond });
   const documents = registerDocuments(app, () => createApiDocument(headless, health));
   refuseOtherMethods(app, [...health, ...headless.map(({ route }) => route), ...documents]);
 
-  app.notFound(() => {
-    throw new AuthError("NOT_FOUND");
-  });
-
   function answerError(c: GatewayContext, error: AuthError): Response {
     c.set("errorCode", error.code);
     logFault(log, c, error);
     return respond.sendError(c, renderError(error, c.get("requestId")));
   }
+  // Not thrown: the framework would take what is thrown here past the frame, and the request would not be logged.
+  app.notFound((c) => answerError(c, new AuthError("NOT_FOUND")));
   app.onError((thrown, c) => {
     try {
       return answerError(c, toAuthError(thrown));
@@ -98,6 +89,6 @@ function logFault(log: Logger, c: GatewayContext, error: AuthError): void {
     err: error.cause ?? error,
   };
   // A caller that hangs up makes calls fail that would have worked.
-  if (unexpected && !c.req.raw.signal.aborted) log.error(fields, "request failed");
+  if (unexpected && !c.env.outgoing.destroyed) log.error(fields, "request failed");
   else log.warn(fields, "request refused");
 }

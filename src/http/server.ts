@@ -89,11 +89,11 @@ export async function startServer(options: {
   }
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     connections.begin(incoming, outgoing);
-    const { host = [], "transfer-encoding": codings = ["chunked"] } = incoming.headersDistinct;
     // Whoever stands before this server may have gone by the other one. RFC 9112 section 3.2.
-    if (host.length > 1) return refuse(outgoing, invalidTarget);
+    if (countOf(incoming.rawHeaders, "host") > 1) return refuse(outgoing, invalidTarget);
     // The parser undoes chunks only and passes over other codings: who undoes them reads another body. RFC 9112 section 6.1.
-    if (codings.length > 1 || codings[0]?.toLowerCase() !== "chunked") {
+    const codings = incoming.headers["transfer-encoding"];
+    if (codings !== undefined && codings.toLowerCase() !== "chunked") {
       outgoing.setHeader("Connection", "close");
       return refuse(outgoing, (requestId) => unreadableRequest(undefined, requestId));
     }
@@ -153,6 +153,16 @@ export async function startServer(options: {
       return { finished };
     },
   };
+}
+
+/** How often a header was sent: of some, Node keeps the first only. */
+function countOf(rawHeaders: readonly string[], lowerName: string): number {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    if (name.length === lowerName.length && name.toLowerCase() === lowerName) count += 1;
+  }
+  return count;
 }
 
 function listen(server: Server, host: string, port: number): Promise<AddressInfo> {

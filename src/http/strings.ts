@@ -3,8 +3,9 @@ import { limits } from "../contract/limits.ts";
 
 /** Whether the text has at least `min` and at most `max` code points. */
 function hasLength(text: string, min: number, max: number): boolean {
-  // A code point takes at most two UTF-16 units: longer texts need no counting.
+  // A code point takes one or two UTF-16 units: nearly no text needs counting.
   if (text.length > max * 2) return false;
+  if (text.length <= max && Math.ceil(text.length / 2) >= min) return true;
   const length = [...text].length;
   return length >= min && length <= max;
 }

@@ -259,7 +259,7 @@ describe("shutdown", () => {
 });
 
 test("a taken port is an error before anything is served", async () => {
-  const log = createLogger({ level: "silent" });
+  const log = createLogger({ level: "silent", destination: { write: () => undefined } });
   const random = { token: () => "x" };
   const app = { fetch: () => new Response() };
   const start = startServer({ app, host: "127.0.0.1", port: gateway.server.port, log, random });

@@ -1,29 +1,13 @@
-import { type Dispatcher, errors, Pool } from "undici";
+import { errors, Pool } from "undici";
 import type { Clock } from "../../domain/ports/clock.ts";
 import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
+import { type Exchange, type HttpAnswer, type HttpCall, startExchange } from "./exchange.ts";
 import type { AdapterLog } from "./log.ts";
 
 const maxAnswerBytes = 1024 * 1024;
 const maxConnections = 128;
 const pingTimeoutMs = 2000;
-
-export interface HttpCall {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  /** Absolute path, with the query. */
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-/** A whole answer, whatever its status. */
-export interface HttpAnswer {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: string;
-  /** Empty where there is none. */
-  header(name: "location" | "www-authenticate"): string;
-}
 
 /** Connections to one Keycloak realm. */
 export interface KeycloakHttp {
@@ -39,24 +23,25 @@ export interface KeycloakHttp {
   close(): Promise<void>;
 }
 
-/** What became of one request; undici tells when the request is handed to an established connection. */
-interface Progress {
-  sent: boolean;
+/** When a call must be over, and what is to be ended then. */
+interface Deadline {
+  passed: boolean;
+  exchange: Exchange | undefined;
 }
 
-const noteSending: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) =>
-  dispatch(options, {
-    onRequestStart(controller, context) {
-      const { opaque } = options as { opaque?: Progress };
-      if (opaque) opaque.sent = true;
-      handler.onRequestStart?.(controller, context);
-    },
-    onRequestUpgrade: (...event) => handler.onRequestUpgrade?.(...event),
-    onResponseStart: (...event) => handler.onResponseStart?.(...event),
-    onResponseData: (...event) => handler.onResponseData?.(...event),
-    onResponseEnd: (...event) => handler.onResponseEnd?.(...event),
-    onResponseError: (...event) => handler.onResponseError?.(...event),
-  });
+/** Runs work that may take so long. Not AbortSignal.timeout: that one lives on for its whole time after the answer. */
+async function within<T>(milliseconds: number, work: (deadline: Deadline) => Promise<T>): Promise<T> {
+  const deadline: Deadline = { passed: false, exchange: undefined };
+  const timer = setTimeout(() => {
+    deadline.passed = true;
+    deadline.exchange?.abort(new Error("the time is over"));
+  }, milliseconds);
+  try {
+    return await work(deadline);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 function notJson(answer: HttpAnswer): UpstreamUnavailable {
   return new UpstreamUnavailable(`Keycloak answered ${answer.status} without JSON`, "noVerdict");
@@ -100,42 +85,34 @@ export function createKeycloakHttp(deps: {
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  const dispatcher = pool.compose(noteSending);
   const breaker = createCircuitBreaker({ probe: () => trial(), clock: deps.clock, log: deps.log });
 
-  async function attempt(call: HttpCall, signal: AbortSignal): Promise<HttpAnswer> {
-    const progress: Progress = { sent: false };
+  async function attempt(call: HttpCall, deadline: Deadline): Promise<HttpAnswer> {
+    const exchange = startExchange(pool, {
+      method: call.method,
+      path: call.path,
+      headers: { accept: "application/json", "x-forwarded-proto": deps.forwardedProto, ...call.headers },
+      body: call.body ?? null,
+    });
+    deadline.exchange = exchange;
     try {
-      const answer = await dispatcher.request({
-        method: call.method,
-        path: call.path,
-        headers: { accept: "application/json", "x-forwarded-proto": deps.forwardedProto, ...call.headers },
-        body: call.body ?? null,
-        signal,
-        opaque: progress,
-      });
-      const body = await answer.body.text();
+      const answer = await exchange.answer;
       breaker.succeeded();
-      return {
-        status: answer.statusCode,
-        contentType: String(answer.headers["content-type"] ?? ""),
-        body,
-        header: (name) => String(answer.headers[name] ?? ""),
-      };
+      return answer;
     } catch (cause) {
       if (cause instanceof errors.ResponseExceededMaxSizeError)
         throw new UpstreamUnavailable("Keycloak's answer is too large", "noVerdict", cause);
       // A request that cannot even be written says nothing of Keycloak.
       if (!(cause instanceof errors.InvalidArgumentError)) breaker.failed();
-      if (signal.aborted)
-        throw new UpstreamUnavailable("Keycloak did not answer in time", progress.sent ? "unknown" : "unsent", cause);
-      throw progress.sent
+      if (deadline.passed)
+        throw new UpstreamUnavailable("Keycloak did not answer in time", exchange.sent ? "unknown" : "unsent", cause);
+      throw exchange.sent
         ? new UpstreamUnavailable("The connection to Keycloak was lost", "unknown", cause)
         : new UpstreamUnavailable("Keycloak cannot be reached", "unsent", cause);
     }
   }
 
-  const ask = (call: HttpCall) => attempt(call, AbortSignal.timeout(Math.min(pingTimeoutMs, timeoutMs)));
+  const ask = (call: HttpCall) => within(Math.min(pingTimeoutMs, timeoutMs), (deadline) => attempt(call, deadline));
 
   async function probe(): Promise<void> {
     const answer = await ask({ method: "GET", path: deps.realmPath });
@@ -159,19 +136,15 @@ export function createKeycloakHttp(deps: {
   return {
     async send(call) {
       requireClosedCircuit();
-      // Not AbortSignal.timeout: that one cannot be called off, and lives on for its whole time after the answer.
-      const deadline = new AbortController();
-      const timer = setTimeout(() => deadline.abort(), timeoutMs);
-      const { signal } = deadline;
-      try {
-        return await attempt(call, signal);
-      } catch (fault) {
-        const again = call.method === "GET" && !signal.aborted && !breaker.isOpen();
-        if (!again || (fault instanceof UpstreamUnavailable && fault.fate === "noVerdict")) throw fault;
-        return await attempt(call, signal);
-      } finally {
-        clearTimeout(timer);
-      }
+      return within(timeoutMs, async (deadline) => {
+        try {
+          return await attempt(call, deadline);
+        } catch (fault) {
+          const again = call.method === "GET" && !deadline.passed && !breaker.isOpen();
+          if (!again || (fault instanceof UpstreamUnavailable && fault.fate === "noVerdict")) throw fault;
+          return await attempt(call, deadline);
+        }
+      });
     },
     async ping() {
       requireClosedCircuit();

@@ -8,7 +8,7 @@ import type {
   RefreshOutcome,
 } from "../../domain/ports/identity-provider.ts";
 import type { AdminChange } from "./admin-change.ts";
-import type { HttpAnswer } from "./http.ts";
+import type { HttpAnswer } from "./exchange.ts";
 import { fieldsOf, text } from "./json.ts";
 
 /**

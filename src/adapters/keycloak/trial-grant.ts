@@ -1,5 +1,5 @@
 import type { ClientCredentials } from "../../domain/ports/identity-provider.ts";
-import type { HttpCall } from "./http.ts";
+import type { HttpCall } from "./exchange.ts";
 
 /** Nobody has this name: `.invalid` is nobody's domain. RFC 2606, section 2. */
 const nobody = "circuit-trial@headgate.invalid";

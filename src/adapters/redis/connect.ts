@@ -1,4 +1,5 @@
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
+import { gatherWrites } from "./gathered-writes.ts";
 import { keys } from "./keys.ts";
 import { parseRedisUrl, type RedisAddress } from "./redis-url.ts";
 import { createReplicatedWrites, type Replication } from "./replicated-writes.ts";
@@ -77,9 +78,11 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
           replication,
         );
   const stopReporting = reportAvailability(client, options.onAvailability);
+  const gather = client instanceof Cluster ? () => undefined : gatherWrites(client);
 
   async function call<T>(command: (client: Redis | Cluster) => Promise<T>): Promise<T> {
     try {
+      gather();
       const answer = command(client);
       return await (address.cluster ? within(3 * commandTimeoutMs, answer) : answer);
     } catch (error) {

@@ -14,7 +14,9 @@ function keyFrom(refreshToken: string): Uint8Array {
 export function sealTokens(tokens: IssuedTokens, refreshToken: string): string {
   const iv = randomBytes(ivLength);
   const cipher = createCipheriv(algorithm, keyFrom(refreshToken), iv);
-  const body = Buffer.concat([cipher.update(JSON.stringify(tokens), "utf8"), cipher.final()]);
+  const body = cipher.update(JSON.stringify(tokens), "utf8");
+  // Of a stream mode nothing is left for the end.
+  cipher.final();
   return Buffer.concat([iv, cipher.getAuthTag(), body]).toString("base64url");
 }
 

@@ -3,12 +3,11 @@ import type { BearerAuthenticator } from "../../domain/clients/bearer-authentica
 import type { ClientAuthenticator } from "../../domain/clients/client-authenticator.ts";
 import type { RequestLimiter } from "../../limits/request-limiter.ts";
 import type { GatewayMiddleware } from "../env.ts";
-import { bearerAuth, bearerChallenge } from "../middleware/bearer-auth.ts";
-import { jsonBody } from "../middleware/body.ts";
-import { clientAuth, optionalClientAuth } from "../middleware/client-auth.ts";
+import { authenticateBearer, challengeBearer } from "../middleware/bearer-auth.ts";
+import { createJsonBodyReader, requireDeclaredSize } from "../middleware/body.ts";
+import { authenticateClient, authenticatePresentClient } from "../middleware/client-auth.ts";
 import { requireValidEndUser, resolveEndUser } from "../middleware/end-user.ts";
-import { markOperation } from "../middleware/mark-operation.ts";
-import { rateLimit } from "../middleware/rate-limit.ts";
+import { underLimits } from "../middleware/rate-limit.ts";
 import type { GatewayApp, Operation } from "../operation.ts";
 import { createBackupCodesCountOperation } from "./backup-codes-count.ts";
 import { createBackupCodesRegenerateOperation } from "./backup-codes-regenerate.ts";
@@ -75,17 +74,38 @@ export function registerHeadless(app: GatewayApp, deps: FrontDeps): readonly Ope
   return operations;
 }
 
-/** The contract's order of checks: caller, limits, schema. The schema check itself comes with the route. */
+/**
+ * The contract's order of checks: caller, limits, schema. The schema check itself comes with the route.
+ *
+ * Two layers, because the framework answers what a layer throws outside of that layer: whatever the second one refuses, the
+ * first one charges. A layer for each check would cost more than the checks (docs/performance.md).
+ */
 function checks({ route, auth, limitsCharged }: Operation, deps: FrontDeps): GatewayMiddleware[] {
   const { clients, bearers, limiter } = deps;
-  const caller =
-    auth === "client"
-      ? [clientAuth(clients), resolveEndUser(), rateLimit({ limiter, charged: limitsCharged })]
-      : [optionalClientAuth(clients), resolveEndUser(), bearerChallenge(), bearerAuth({ bearers, limiter })];
-  return [
-    markOperation(route),
-    ...caller,
-    requireValidEndUser(),
-    ...(route.request?.body === undefined ? [] : [jsonBody(limits.bodyMaxBytes)]),
-  ];
+  const readBody = route.request?.body === undefined ? undefined : createJsonBodyReader(limits.bodyMaxBytes);
+
+  const caller: GatewayMiddleware = async (c, next) => {
+    requireDeclaredSize(c, limits.bodyMaxBytes);
+    c.set("operation", route);
+    if (auth === "client") {
+      await authenticateClient(c, clients);
+      resolveEndUser(c);
+      await underLimits(c, next, { limiter, charged: limitsCharged });
+    } else {
+      await authenticatePresentClient(c, clients);
+      resolveEndUser(c);
+      await next();
+      challengeBearer(c);
+    }
+  };
+
+  const input: GatewayMiddleware = async (c, next) => {
+    if (auth === "bearer") await authenticateBearer(c, { bearers, limiter });
+    requireValidEndUser(c);
+    await readBody?.(c);
+    await next().catch((thrown: unknown) => {
+      throw thrown instanceof Error ? thrown : new Error("a value that is no error was thrown", { cause: thrown });
+    });
+  };
+  return [caller, input];
 }

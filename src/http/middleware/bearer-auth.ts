@@ -1,7 +1,7 @@
 import { limits } from "../../contract/limits.ts";
 import type { BearerAuthenticator } from "../../domain/clients/bearer-authenticator.ts";
 import type { RequestLimiter } from "../../limits/request-limiter.ts";
-import type { GatewayMiddleware } from "../env.ts";
+import type { GatewayContext } from "../env.ts";
 
 /** The scheme's name in any case, blanks, and a `b64token`. @see RFC 6750 section 2.1, RFC 9110 section 11.1 */
 const bearerPattern = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
@@ -25,37 +25,30 @@ function bearerToken(authorization: string | undefined): string | undefined {
  * The limits are charged once the token itself is known to be good and before its session is looked up, which costs a call
  * upstream: a token, even one of an ended session, cannot be used to send more of those than the limits allow.
  */
-export function bearerAuth(deps: {
-  readonly bearers: BearerAuthenticator;
-  readonly limiter: RequestLimiter;
-}): GatewayMiddleware {
-  const { bearers, limiter } = deps;
-  return async (c, next) => {
-    const bearer = await bearers.authenticate({
-      accessToken: bearerToken(c.req.header("authorization")),
-      client: c.get("client"),
-      async admit(app) {
-        const charged = limiter.forRequest({ clientId: app.id, address: c.get("endUser").ipAddress });
-        c.set("limits", charged);
-        await charged.chargeRest();
-      },
-    });
-    c.set("bearer", bearer);
-    await next();
-  };
+export async function authenticateBearer(
+  c: GatewayContext,
+  { bearers, limiter }: { readonly bearers: BearerAuthenticator; readonly limiter: RequestLimiter },
+): Promise<void> {
+  const bearer = await bearers.authenticate({
+    accessToken: bearerToken(c.req.header("authorization")),
+    client: c.get("client"),
+    async admit(app) {
+      const charged = limiter.forRequest({ clientId: app.id, address: c.get("endUser").ipAddress });
+      c.set("limits", charged);
+      await charged.chargeRest();
+    },
+  });
+  c.set("bearer", bearer);
 }
 
 /**
- * Adds the challenge to answers that refuse the access token, whoever has refused it. The error is named only to callers
+ * Adds the challenge to an answer that refuses the access token, whoever has refused it. The error is named only to callers
  * that sent something.
  *
  * @see RFC 9110 section 11.6.1, RFC 6750 section 3
  */
-export function bearerChallenge(): GatewayMiddleware {
-  return async (c, next) => {
-    await next();
-    if (c.get("errorCode") !== "INVALID_TOKEN") return;
-    const named = c.req.header("authorization") === undefined ? "" : ', error="invalid_token"';
-    c.res.headers.set("WWW-Authenticate", `Bearer realm="headless"${named}`);
-  };
+export function challengeBearer(c: GatewayContext): void {
+  if (c.get("errorCode") !== "INVALID_TOKEN") return;
+  const named = c.req.header("authorization") === undefined ? "" : ', error="invalid_token"';
+  c.res.headers.set("WWW-Authenticate", `Bearer realm="headless"${named}`);
 }

@@ -1,13 +1,11 @@
+import type { IncomingMessage } from "node:http";
 import { MIMEType } from "node:util";
 import { AuthError, validationError } from "../../contract/errors.ts";
-import type { GatewayMiddleware } from "../env.ts";
+import type { GatewayContext } from "../env.ts";
 
 /** Refuses a body that says it is too large, before anything is done for the request. */
-export function declaredBodyLimit(maxBytes: number): GatewayMiddleware {
-  return async (c, next) => {
-    if (Number(c.req.header("content-length") ?? 0) > maxBytes) throw new AuthError("PAYLOAD_TOO_LARGE");
-    await next();
-  };
+export function requireDeclaredSize(c: GatewayContext, maxBytes: number): void {
+  if (Number(c.env.incoming.headers["content-length"] ?? 0) > maxBytes) throw new AuthError("PAYLOAD_TOO_LARGE");
 }
 
 /**
@@ -18,15 +16,15 @@ export function declaredBodyLimit(maxBytes: number): GatewayMiddleware {
  *
  * @see RFC 8259 section 8.1
  */
-export function jsonBody(maxBytes: number): GatewayMiddleware {
+export function createJsonBodyReader(maxBytes: number): (c: GatewayContext) => Promise<void> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  return async (c, next) => {
+  return async (c) => {
     if (!isJson(c.req.header("content-type"))) throw new AuthError("UNSUPPORTED_MEDIA_TYPE");
     const encoding = c.req.header("content-encoding");
     if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
       throw new AuthError("UNSUPPORTED_MEDIA_TYPE", { message: "The request body must be sent without compression." });
     }
-    const bytes = await readBody(c.req.raw, maxBytes);
+    const bytes = await readBody(c.env.incoming, maxBytes);
     let text: string;
     try {
       text = decoder.decode(bytes);
@@ -35,7 +33,6 @@ export function jsonBody(maxBytes: number): GatewayMiddleware {
     }
     // The framework's schema check takes the text from here; its declared type is that of the resolved value.
     (c.req.bodyCache as { text?: unknown }).text = Promise.resolve(text);
-    await next();
   };
 }
 
@@ -51,25 +48,26 @@ function isJson(contentType: string | undefined): boolean {
   }
 }
 
-/** A declared length is kept by the HTTP parser; without one, the bytes are counted as they come. */
-async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
-  try {
-    const counted = request.headers.has("transfer-encoding") || !request.headers.has("content-length");
-    return counted ? await readAtMost(request, maxBytes) : new Uint8Array(await request.arrayBuffer());
-  } catch (error) {
-    if (error instanceof AuthError) throw error;
+/** Straight from the connection, and counted as it comes: a length need not be declared. */
+function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
     // The connection ended, or ran into the server's time-out: there is no one left to answer.
-    throw validationError([{ path: "", message: "was not received completely" }]);
-  }
-}
-
-async function readAtMost(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > maxBytes) throw new AuthError("PAYLOAD_TOO_LARGE");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size);
+    const incomplete = () => {
+      if (!incoming.readableEnded) reject(validationError([{ path: "", message: "was not received completely" }]));
+    };
+    if (incoming.destroyed) return incomplete();
+    incoming.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size <= maxBytes) return;
+      // What still comes is the server's to drop.
+      incoming.pause();
+      reject(new AuthError("PAYLOAD_TOO_LARGE"));
+    });
+    incoming.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    incoming.on("error", incomplete);
+    incoming.on("close", incomplete);
+  });
 }

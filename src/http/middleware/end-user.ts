@@ -1,8 +1,9 @@
 import { getConnInfo } from "@hono/node-server/conninfo";
 import { type ValidationIssue, validationError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import type { GatewayContext, GatewayMiddleware } from "../env.ts";
+import type { GatewayContext } from "../env.ts";
 import { canonicalIpAddress } from "../ip-address.ts";
+import { ownHeader } from "../own-header.ts";
 
 const addressHeader = "x-end-user-ip";
 const agentHeader = "x-end-user-agent";
@@ -15,34 +16,28 @@ const agentHeader = "x-end-user-agent";
  * What is wrong with the headers is kept for {@link requireValidEndUser}: the limits must be charged first, and then to the
  * peer's address.
  */
-export function resolveEndUser(): GatewayMiddleware {
-  return async (c, next) => {
-    const peer = peerAddress(c);
-    const issues: ValidationIssue[] = [];
-    const believed = c.get("client") !== undefined;
+export function resolveEndUser(c: GatewayContext): void {
+  const peer = peerAddress(c);
+  const issues: ValidationIssue[] = [];
+  const believed = c.get("client") !== undefined;
 
-    const claimed = believed ? c.req.header(addressHeader) : undefined;
-    const address = claimed === undefined ? peer : canonicalIpAddress(claimed);
-    if (address === undefined) issues.push({ path: addressHeader, message: "must be one IPv4 or IPv6 address" });
+  const claimed = believed ? ownHeader(c, addressHeader) : undefined;
+  const address = claimed === undefined ? peer : canonicalIpAddress(claimed);
+  if (address === undefined) issues.push({ path: addressHeader, message: "must be one IPv4 or IPv6 address" });
 
-    const userAgent = (believed && c.req.header(agentHeader)) || "";
-    if (userAgent.length > limits.userAgentMaxLength) {
-      issues.push({ path: agentHeader, message: `must be at most ${limits.userAgentMaxLength} characters long` });
-    }
+  const userAgent = (believed && ownHeader(c, agentHeader)) || "";
+  if (userAgent.length > limits.userAgentMaxLength) {
+    issues.push({ path: agentHeader, message: `must be at most ${limits.userAgentMaxLength} characters long` });
+  }
 
-    c.set("endUser", { ipAddress: address ?? peer, ...(userAgent === "" ? {} : { userAgent }) });
-    c.set("endUserIssues", issues);
-    await next();
-  };
+  c.set("endUser", { ipAddress: address ?? peer, ...(userAgent === "" ? {} : { userAgent }) });
+  c.set("endUserIssues", issues);
 }
 
 /** Refuses end-user headers that say nothing usable: silently taking the peer instead would blame the app's own address. */
-export function requireValidEndUser(): GatewayMiddleware {
-  return async (c, next) => {
-    const issues = c.get("endUserIssues");
-    if (issues.length > 0) throw validationError(issues);
-    await next();
-  };
+export function requireValidEndUser(c: GatewayContext): void {
+  const issues = c.get("endUserIssues");
+  if (issues.length > 0) throw validationError(issues);
 }
 
 /** The address of the other end of the connection. */
