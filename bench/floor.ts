@@ -3,13 +3,15 @@
 // one line of log. What it leaves out: the check of the app client, schemas of request and response, the protocol checks of
 // the token answer, the end user's headers, errors, time-outs, the sealing of what is left for a repeated refresh, health,
 // metrics of limits in headers, a graceful stop.
-// PORT: where to listen. FLOOR_KEYCLOAK, FLOOR_REALM, FLOOR_REDIS: the servers behind.
+// PORT: where to listen. FLOOR_KEYCLOAK, FLOOR_REALM, FLOOR_REDIS: the servers behind. FLOOR_SEALING: not empty, and what a
+// refresh leaves is sealed like the gateway's.
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Redis, type Result } from "ioredis";
 import { Pool } from "undici";
+import { sealTokens } from "../src/domain/sessions/replay-seal.ts";
 
-const { PORT = "0", FLOOR_KEYCLOAK = "", FLOOR_REALM = "", FLOOR_REDIS = "" } = process.env;
+const { PORT = "0", FLOOR_KEYCLOAK = "", FLOOR_REALM = "", FLOOR_REDIS = "", FLOOR_SEALING = "" } = process.env;
 const pool = new Pool(FLOOR_KEYCLOAK, { connections: 128 });
 const redis = new Redis(FLOOR_REDIS);
 const tokenPath = `/realms/${FLOOR_REALM}/protocol/openid-connect/token`;
@@ -63,7 +65,7 @@ async function serve(incoming: IncomingMessage, outgoing: ServerResponse, body: 
   });
   const text = await answer.body.text();
   // What was refreshed is left for a repetition.
-  const left = email === undefined ? [text] : [];
+  const left = email !== undefined ? [] : FLOOR_SEALING === "" ? [text] : [sealTokens(JSON.parse(text), refreshToken)];
   await redis.floorSettle(...keys.slice(0, 2), "15000", "360000", subject, "complete", ...budget, ...left);
   if (answer.statusCode !== 200) {
     outgoing.writeHead(401, { "content-type": "application/json", "content-length": 2 }).end("{}");

@@ -26,8 +26,10 @@ export interface World {
   startStub(env: Readonly<Record<string, string>>): Promise<BenchProcess & Upstream>;
   /** A gateway with the production command and settings, rate limits out of the way. */
   startGateway(upstream: Upstream, env?: Readonly<Record<string, string>>): Promise<BenchProcess>;
-  startFloor(upstream: Upstream): Promise<BenchProcess>;
-  startBare(status: number, body: string): Promise<BenchProcess>;
+  /** With `sealing`, what a refresh leaves is sealed as the gateway seals it. */
+  startFloor(upstream: Upstream, options?: { readonly sealing: boolean }): Promise<BenchProcess>;
+  /** A server that answers everything alike: on `node:http` alone, or through the framework as well. */
+  startBare(status: number, body: string, entry?: "bare" | "framework"): Promise<BenchProcess>;
   close(): Promise<void>;
 }
 
@@ -86,18 +88,18 @@ export async function startWorld(): Promise<World> {
           },
         }),
       ),
-    startFloor: async ({ url, realm }) =>
+    startFloor: async ({ url, realm }, { sealing } = { sealing: false }) =>
       keep(
         await startProcess({
           entry: "bench/floor.ts",
-          env: { FLOOR_KEYCLOAK: url, FLOOR_REALM: realm, FLOOR_REDIS: server.url },
+          env: { FLOOR_KEYCLOAK: url, FLOOR_REALM: realm, FLOOR_REDIS: server.url, FLOOR_SEALING: sealing ? "1" : "" },
           probe: "/",
         }),
       ),
-    startBare: async (status, body) =>
+    startBare: async (status, body, entry = "bare") =>
       keep(
         await startProcess({
-          entry: "bench/bare.ts",
+          entry: `bench/${entry}.ts`,
           env: { BARE_STATUS: String(status), BARE_BODY: body },
           probe: "/",
         }),

@@ -16,6 +16,10 @@ async function challengeAndVerify(client: HttpClient, index: number): Promise<vo
   expectStatus(await client.send(requests.verify(JSON.parse(body).mfaToken, "123456")), 200);
 }
 
+const section = "Cost of an operation: processor time of the process, 16 requests at a time, upstream without delay";
+const cpu = (blocks: readonly Block[]) => blocks.map(({ cpuMicros }) => cpuMicros);
+const rate = (blocks: readonly Block[]) => blocks.map(({ perSecond }) => perSecond);
+
 /** Processor time and the highest rate of each operation, beside the floor's. */
 export const cost: Scenario = {
   name: "cost",
@@ -31,10 +35,6 @@ export const cost: Scenario = {
         ],
         effort,
       );
-      const section =
-        "Cost of an operation: processor time of the process, 16 requests at a time, upstream without delay";
-      const cpu = (blocks: readonly Block[]) => blocks.map(({ cpuMicros }) => cpuMicros);
-      const rate = (blocks: readonly Block[]) => blocks.map(({ perSecond }) => perSecond);
       results.add({ section, name: `${name}: gateway`, unit: "µs", value: spreadOf(cpu(ours)) });
       results.add({ section, name: `${name}: floor`, unit: "µs", value: spreadOf(cpu(floors)) });
       const value = ratios(cpu(ours), cpu(floors));
@@ -50,6 +50,21 @@ export const cost: Scenario = {
 
     await compare("login", login, login, { atMost: 1.8 });
     await compare("refresh", refresh, refresh, { atMost: 1.6 });
+    const sealing = await world.startFloor(world.stub, { sealing: true });
+    const [sealed = [], plain = []] = await measureInTurn(
+      [
+        { process: sealing, work: refresh },
+        { process: floor, work: refresh },
+      ],
+      effort,
+    );
+    results.add({
+      section,
+      name: "refresh: floor that seals what it leaves / floor",
+      unit: "×",
+      value: ratios(cpu(sealed), cpu(plain)),
+    });
+    await sealing.stop();
     await compare("challenge and verify, beside two logins of the floor", challengeAndVerify, async (client, index) => {
       await login(client, index);
       await login(client, index + 1);

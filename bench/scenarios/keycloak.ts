@@ -1,11 +1,12 @@
 import { createHttpClient } from "../http-client.ts";
-import { expectStatus } from "../load.ts";
+import { expectStatus, saturate } from "../load.ts";
 import { directGrant, requests } from "../requests.ts";
 import type { Scenario } from "../scenario.ts";
 import { median, quantile, spreadOf } from "../statistics.ts";
 import { measureOverload } from "./overload.ts";
 
-const userCount = 40;
+/** So many that nobody logs in twice at the same time: logins of one account take turns. */
+const userCount = 400;
 
 /** Logins at a real Keycloak, by turns with its own direct grant and the floor; then at twice what it can do. */
 export const keycloak: Scenario = {
@@ -14,7 +15,8 @@ export const keycloak: Scenario = {
     // Read when they load: the address of the Keycloak that was started for this.
     const { createUser, keycloakUrl, realm } = await import("../../test/support/keycloak.ts");
     const upstream = { url: keycloakUrl, realm };
-    const users = await Promise.all(Array.from({ length: userCount }, () => createUser()));
+    const users: Awaited<ReturnType<typeof createUser>>[] = [];
+    await saturate(async () => users.push(await createUser()), { atOnce: 4, count: userCount });
     const userAt = (index: number) => users[index % userCount] as (typeof users)[number];
     const gateway = await world.startGateway({ ...upstream });
     const floor = await world.startFloor(upstream);

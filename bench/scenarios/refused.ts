@@ -21,24 +21,32 @@ export const refused: Scenario = {
       // A lock takes five, a share one.
       let answer = await once.send(request);
       for (let count = 0; count < 10 && answer.status !== status; count++) answer = await once.send(request);
-      const bare = await world.startBare(status, expectStatus(answer, status).body);
+      const { body } = expectStatus(answer, status);
+      const bare = await world.startBare(status, body);
+      const framework = await world.startBare(status, body, "framework");
       once.close();
       const work = async (client: { send(text: string): Promise<{ status: number; body: string }> }) =>
         expectStatus(await client.send(request), status);
-      const [ours = [], bares = []] = await measureInTurn(
+      const [ours = [], frameworks = [], bares = []] = await measureInTurn(
         [
           { process: gateway, work },
+          { process: framework, work },
           { process: bare, work },
         ],
         effort,
       );
-      const rates = [ours, bares].map((blocks) => blocks.map(({ perSecond }) => perSecond));
-      const value = ratios(rates[0] ?? [], rates[1] ?? []);
-      results.add({ section, name: `${name}: gateway`, unit: "/s", value: spreadOf(rates[0] ?? []) });
+      const [rates = [], frameworkRates = [], bareRates = []] = [ours, frameworks, bares].map((blocks) =>
+        blocks.map(({ perSecond }) => perSecond),
+      );
+      const value = ratios(rates, bareRates);
+      results.add({ section, name: `${name}: gateway`, unit: "/s", value: spreadOf(rates) });
       const cpu = ours.map(({ cpuMicros }) => cpuMicros);
       results.add({ section, name: `${name}: processor time of the gateway`, unit: "µs", value: spreadOf(cpu) });
+      const alone = ratios(frameworkRates, bareRates);
+      results.add({ section, name: `${name}: the framework alone / bare`, unit: "×", value: alone });
       results.add({ section, name: `${name}: gateway / bare`, unit: "×", value, goal: { atLeast: 0.5 } });
       await gateway.stop();
+      await framework.stop();
       await bare.stop();
     }
   },
