@@ -1,10 +1,11 @@
-import { type Block, measureInTurn, type Subject } from "../cpu.ts";
+import { atOnce, type Block, measureInTurn, type Subject } from "../cpu.ts";
 import { createHttpClient, type HttpClient } from "../http-client.ts";
-import { expectStatus } from "../load.ts";
+import { expectStatus, saturate } from "../load.ts";
 import { refreshTokenLike, requests } from "../requests.ts";
 import type { Goal } from "../results.ts";
-import type { Scenario } from "../scenario.ts";
+import type { Effort, Scenario } from "../scenario.ts";
 import { ratios, spreadOf } from "../statistics.ts";
+import type { World } from "../world.ts";
 
 const login: Subject["work"] = async (client, index) => expectStatus(await client.send(requests.login(index)), 200);
 const refresh: Subject["work"] = async (client, index) =>
@@ -19,6 +20,20 @@ async function challengeAndVerify(client: HttpClient, index: number): Promise<vo
 const section = "Cost of an operation: processor time of the process, 16 requests at a time, upstream without delay";
 const cpu = (blocks: readonly Block[]) => blocks.map(({ cpuMicros }) => cpuMicros);
 const rate = (blocks: readonly Block[]) => blocks.map(({ perSecond }) => perSecond);
+
+/** How long the store is busy with the scripts of one login. */
+async function scriptMicros({ redis }: World, port: number, { repeats, count }: Effort): Promise<readonly number[]> {
+  const client = createHttpClient(port);
+  const times: number[] = [];
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    await redis.config("RESETSTAT");
+    await saturate((index) => login(client, index), { atOnce, count });
+    const [, micros] = /cmdstat_evalsha:calls=\d+,usec=(\d+)/.exec(await redis.info("commandstats")) ?? [];
+    times.push(Number(micros) / count);
+  }
+  client.close();
+  return times;
+}
 
 /** Processor time and the highest rate of each operation, beside the floor's. */
 export const cost: Scenario = {
@@ -49,6 +64,12 @@ export const cost: Scenario = {
     }
 
     await compare("login", login, login, { atMost: 1.8 });
+    results.add({
+      section,
+      name: "login: its scripts, at the store",
+      unit: "µs",
+      value: spreadOf(await scriptMicros(world, gateway.port, effort)),
+    });
     await compare("refresh", refresh, refresh, { atMost: 1.6 });
     const sealing = await world.startFloor(world.stub, { sealing: true });
     const [sealed = [], plain = []] = await measureInTurn(
