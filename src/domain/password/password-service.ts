@@ -12,6 +12,7 @@ import type { KeyedHash } from "../ports/keyed-hash.ts";
 import type { MailOutbox, MailToken } from "../ports/mail.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
 import type { SessionDirectory } from "../ports/session-directory.ts";
+import type { SessionEndings } from "../sessions/session-endings.ts";
 import { brokenRules } from "./password-rules.ts";
 
 export interface PasswordService {
@@ -56,9 +57,24 @@ export function createPasswordService(deps: {
   readonly accounts: AccountDirectory;
   readonly identityProvider: Pick<IdentityProvider, "getUser" | "clearFailures">;
   readonly sessions: Pick<SessionDirectory, "endAllSessions">;
+  readonly endings: Pick<SessionEndings, "run">;
   readonly hash: KeyedHash;
 }): PasswordService {
-  const { admission, gate, outbox, tokens, accounts, identityProvider, sessions, hash } = deps;
+  const { admission, gate, outbox, tokens, accounts, identityProvider, sessions, endings, hash } = deps;
+
+  /** Ends all sessions and sets the password. False when there is no such user. */
+  async function replacePassword(userId: string, password: string): Promise<boolean> {
+    await sessions.endAllSessions(userId);
+    const outcome = await accounts.setPassword(userId, password);
+    if (outcome.kind === "userGone") return false;
+    if (outcome.kind === "invalid") {
+      const rename = (path: string) => (path === "password" ? passwordField : path);
+      throw validationError(outcome.issues.map(({ path, message }) => ({ path: rename(path), message })));
+    }
+    // And once more, for a login at the identity provider's own pages, which the gate does not hold back.
+    await sessions.endAllSessions(userId);
+    return true;
+  }
 
   /** False when the token's user is not the one it was made for any more. */
   async function reset({ userId, email, appId }: MailToken, password: string, signal?: AbortSignal): Promise<boolean> {
@@ -79,16 +95,7 @@ export function createPasswordService(deps: {
         // First everything that rests on the old password ends: a crash in between must not leave an intruder's session beside
         // a new password. While the gate is held, no login with the old one can open another here.
         await admission.invalidateChallenges(account);
-        await sessions.endAllSessions(userId);
-        const outcome = await accounts.setPassword(userId, password);
-        if (outcome.kind === "userGone") return false;
-        if (outcome.kind === "invalid") {
-          const rename = (path: string) => (path === "password" ? passwordField : path);
-          throw validationError(outcome.issues.map(({ path, message }) => ({ path: rename(path), message })));
-        }
-        // And once more, for a login at the identity provider's own pages, which the gate does not hold back.
-        await sessions.endAllSessions(userId);
-        return true;
+        return endings.run(userId, () => replacePassword(userId, password));
       },
       signal,
     );

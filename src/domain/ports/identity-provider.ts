@@ -101,7 +101,7 @@ export type LogoutOutcome =
 /**
  * The server that holds users, passwords and sessions.
  *
- * Every method throws {@link import("./faults.ts").UpstreamUnavailable} when it gets no usable answer in time; nothing of
+ * Every method that asks it throws {@link import("./faults.ts").UpstreamUnavailable} when it gets no usable answer in time; nothing of
  * the upstream's texts leaves this port.
  */
 export interface IdentityProvider {
@@ -133,6 +133,8 @@ export interface IdentityProvider {
     readonly refreshToken: string;
     readonly endUser: EndUser;
   }): Promise<RefreshOutcome>;
+  /** The user, a UUID, that a refresh token names. Nothing is verified: whoever writes a token can name anybody. */
+  userOf(refreshToken: string): string | undefined;
   /** Ends the session of a refresh token. A token whose session has ended is `rejected`. */
   logout(request: { readonly client: ClientCredentials; readonly refreshToken: string }): Promise<LogoutOutcome>;
   /** Ends a session by its id; a session that is gone already is no error. */

@@ -261,6 +261,33 @@ describe("faults", () => {
     expect(directory.sessions.size).toBe(0);
   });
 
+  // Threat: a refresh beside the reset brings its session back.
+  test("sessions end under a mark, from before the first until after the last", async () => {
+    const { confirm, issue, directory, marks, endings, userId } = setUp();
+    const seen: string[] = [];
+    const { endAllSessions } = directory;
+    directory.endAllSessions = async (id) => {
+      seen.push(marks.stateOf(endings.nameOf(id)));
+      await endAllSessions(id);
+      seen.push(marks.stateOf(endings.nameOf(id)));
+    };
+    await confirm(await issue());
+    expect(seen).toEqual(["underWay", "underWay", "underWay", "underWay"]);
+    expect(marks.stateOf(endings.nameOf(userId))).toBe("over");
+  });
+
+  test("without a mark nothing ends and nothing changes, and the link works again", async () => {
+    const { confirm, issue, directory, marks, user } = setUp();
+    const token = await issue();
+    const fault = new StoreUnavailable("away");
+    marks.faults.failNext("begin", fault);
+    await expect(confirm(token)).rejects.toBe(fault);
+    expect(directory.faults.calls).not.toContain("endAllSessions");
+    expect(user.password).toBe("correct horse");
+    await confirm(token);
+    expect(user.password).toBe(newPassword);
+  });
+
   test.each([
     ["getUser", "before"],
     ["isEnabled", "before"],
