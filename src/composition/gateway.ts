@@ -116,6 +116,7 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
       clients,
       factors,
       notes,
+      endings,
       outbox,
       budget: mfaBudget,
     }),
