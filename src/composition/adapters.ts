@@ -21,11 +21,11 @@ export type Adapters = Awaited<ReturnType<typeof openAdapters>>;
 const callsUnderTheGate = 12;
 
 /**
- * How long the mark of an ending stays, in milliseconds: longer than the longest ending, a password reset, and a refresh that
- * began beside it.
+ * How long the mark of an ending stays, in milliseconds: longer than the longest ending, a password reset that waits for its
+ * account's gate, and a refresh that began beside it.
  */
 function endingKeptMs(config: Config): number {
-  return (callsUnderTheGate + 1) * config.HEADGATE_KEYCLOAK_TIMEOUT_MS + 10_000;
+  return leaseMs(config) + config.HEADGATE_ACCOUNT_WAIT_MS + config.HEADGATE_KEYCLOAK_TIMEOUT_MS;
 }
 
 /**

@@ -75,7 +75,10 @@ export function createSessions(deps: {
       // A dead token still goes to the logout: one that was rotated away ends its session there. Its bearer wants out, or
       // has stolen it; either way the session must not live on.
       const outcome = await endSessionOf(client, refreshToken);
-      return !active && outcome.kind === "ended" ? { kind: "rejected" } : outcome;
+      if (outcome.kind !== "ended") return outcome;
+      // Keycloak has verified the token before it ended anything.
+      const sessionId = text(jwtPart(refreshToken, 1)?.["sid"]);
+      return { kind: active ? "ended" : "rejected", ...(isSessionId(sessionId) && { sessionId }) };
     },
     async endSession(sessionId) {
       if (!isSessionId(sessionId)) throw new TypeError("Not a session id");

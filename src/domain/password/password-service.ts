@@ -49,6 +49,9 @@ export interface PasswordService {
 
 const passwordField = "newPassword";
 
+/** Told which sessions end. */
+type Ended = (...sessionIds: readonly string[]) => void;
+
 export function createPasswordService(deps: {
   readonly admission: Admission;
   readonly gate: AccountGate;
@@ -56,14 +59,18 @@ export function createPasswordService(deps: {
   readonly tokens: MailTokens;
   readonly accounts: AccountDirectory;
   readonly identityProvider: Pick<IdentityProvider, "getUser" | "clearFailures">;
-  readonly sessions: Pick<SessionDirectory, "endAllSessions">;
+  readonly sessions: Pick<SessionDirectory, "listSessions" | "endAllSessions">;
   readonly endings: Pick<SessionEndings, "run">;
   readonly hash: KeyedHash;
 }): PasswordService {
   const { admission, gate, outbox, tokens, accounts, identityProvider, sessions, endings, hash } = deps;
 
-  /** Ends all sessions and sets the password. False when there is no such user. */
-  async function replacePassword(userId: string, password: string): Promise<boolean> {
+  /** Sets the password and ends everything that rests on the old one. False when there is no such user. */
+  async function replacePassword(account: string, userId: string, password: string, ended: Ended): Promise<boolean> {
+    // First everything that rests on the old password ends: a crash in between must not leave an intruder's session beside
+    // a new password. While the gate is held, no login with the old one can open another here.
+    await admission.invalidateChallenges(account);
+    ended(...(await sessions.listSessions(userId)).map(({ id }) => id));
     await sessions.endAllSessions(userId);
     const outcome = await accounts.setPassword(userId, password);
     if (outcome.kind === "userGone") return false;
@@ -89,15 +96,9 @@ export function createPasswordService(deps: {
     if (broken.length > 0) throw validationError(broken);
 
     const account = userAccountName(hash, user);
-    const changed = await gate.run(
-      account,
-      async () => {
-        // First everything that rests on the old password ends: a crash in between must not leave an intruder's session beside
-        // a new password. While the gate is held, no login with the old one can open another here.
-        await admission.invalidateChallenges(account);
-        return endings.run(userId, () => replacePassword(userId, password));
-      },
-      signal,
+    // The gate inside: what is done after the last call for the sessions need not hold logins back.
+    const changed = await endings.run(userId, (ended) =>
+      gate.run(account, () => replacePassword(account, userId, password, ended), signal),
     );
     if (!changed) return false;
     await Promise.all([admission.unlock(account), identityProvider.clearFailures(userId)]);

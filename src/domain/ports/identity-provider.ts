@@ -94,8 +94,11 @@ export type ExchangeOutcome =
 export type RefreshOutcome = ExchangeOutcome;
 
 export type LogoutOutcome =
-  | { readonly kind: "ended" }
-  | { readonly kind: "rejected" }
+  | {
+      readonly kind: "ended" | "rejected";
+      /** The token's session, when it has ended: also by a token that had been used. */
+      readonly sessionId?: string;
+    }
   | { readonly kind: "clientRejected" };
 
 /**
@@ -135,7 +138,7 @@ export interface IdentityProvider {
   }): Promise<RefreshOutcome>;
   /** The user, a UUID, that a refresh token names. Nothing is verified: whoever writes a token can name anybody. */
   userOf(refreshToken: string): string | undefined;
-  /** Ends the session of a refresh token. A token whose session has ended is `rejected`. */
+  /** Ends the session of a refresh token. A token that was used, or whose session has ended, is `rejected`. */
   logout(request: { readonly client: ClientCredentials; readonly refreshToken: string }): Promise<LogoutOutcome>;
   /** Ends a session by its id; a session that is gone already is no error. */
   endSession(sessionId: string): Promise<void>;

@@ -6,25 +6,36 @@ import type { KeyedHash } from "../ports/keyed-hash.ts";
 import type { SessionDirectory } from "../ports/session-directory.ts";
 import { isLive } from "./live-session.ts";
 
-/** How long the identity provider may go on writing behind an answer, and between two looks at an ending; milliseconds. */
+/**
+ * How long the identity provider may go on with what it began beside an ending, and the time between two looks at an ending;
+ * milliseconds.
+ */
 const pauseMs = 250;
 
 /** How often an ending that is under way is looked at again. One that was cut off stays under way until its mark ends. */
 const maxLooks = 20;
 
 /**
- * Ends sessions so that they stay ended. At the identity provider, a refresh or an exchange beside the end of its session can
- * bring the session back: its tokens work, and no list shows it. So every ending is marked before it starts, and whoever has
- * got tokens looks for a mark afterwards: none means that no ending had begun by then.
+ * Ends sessions so that they stay ended. At the identity provider, whatever reads a session beside its end can bring it back:
+ * its tokens work, no list shows it, and only its id still ends it. Two things are done about that:
+ *
+ * - what was ended is ended again by its id, when whatever ran beside the first time is over;
+ * - every ending is marked before it starts, and whoever has got tokens looks for a mark afterwards. None means that no ending
+ *   had begun by then.
  */
 export interface SessionEndings {
   /**
-   * Runs work that ends sessions of the user, between its mark and the word that it is over. Without a mark nothing is ended.
+   * Runs work that ends sessions of the user, ends those that it names once more, and marks all of that. Without a mark nothing
+   * is ended.
    *
-   * @param userId undefined: no user can be told, so the session is nobody's
+   * @param userId undefined: the token names nobody, so that there is nobody to mark
+   * @param work calls `ended` with the ids of sessions that it has ended or is about to end
    * @throws StoreUnavailable: there is no mark, and the work was not started
    */
-  run<T>(userId: string | undefined, work: () => Promise<T>): Promise<T>;
+  run<T>(
+    userId: string | undefined,
+    work: (ended: (...sessionIds: readonly string[]) => void) => Promise<T>,
+  ): Promise<T>;
   /** The store's name of the user. */
   nameOf(userId: string): string;
   look(userId: string): Promise<EndingState>;
@@ -56,6 +67,13 @@ export function createSessionEndings(deps: {
     };
   }
 
+  /** Ends what has come back of sessions, when whatever ran beside their end is over. */
+  async function endForGood(sessionIds: readonly string[]): Promise<void> {
+    if (sessionIds.length === 0) return;
+    await clock.sleep(pauseMs);
+    for (const sessionId of sessionIds) await identityProvider.endSession(sessionId);
+  }
+
   /** Waits for an ending under way: until it is over, the list may still show what it ends. */
   async function untilOver(userId: string, seen: EndingState): Promise<void> {
     let state = seen;
@@ -70,18 +88,23 @@ export function createSessionEndings(deps: {
     look,
 
     async run(userId, work) {
-      if (userId === undefined) return work();
-      const mark = await marks.begin(nameOf(userId));
+      const mark = userId === undefined ? undefined : await marks.begin(nameOf(userId));
+      const ended: string[] = [];
       let goesOn = false;
       try {
-        return await work();
+        const value = await work((...sessionIds) => void ended.push(...sessionIds)).catch(async (error: unknown) => {
+          await endForGood(ended).catch(() => undefined);
+          throw error;
+        });
+        await endForGood(ended);
+        return value;
       } catch (error) {
         // The identity provider may still be at it.
         goesOn = error instanceof UpstreamUnavailable && error.fate === "unknown";
         throw error;
       } finally {
         // What is not finished counts as under way until the mark ends.
-        if (!goesOn) await marks.finish(mark).catch(unlessStoreIsAway(undefined));
+        if (mark !== undefined && !goesOn) await marks.finish(mark).catch(unlessStoreIsAway(undefined));
       }
     },
 
@@ -89,8 +112,7 @@ export function createSessionEndings(deps: {
       if (seen === "none") return true;
       await untilOver(session.userId, seen);
       if (await isLive(sessions, session)) return true;
-      await clock.sleep(pauseMs);
-      await identityProvider.endSession(session.sessionId);
+      await endForGood([session.sessionId]);
       return false;
     },
   };

@@ -91,13 +91,19 @@ export function createSessionListService(deps: {
       if (!records.some((record) => record.id === sessionId)) {
         throw new AuthError("CONFLICT", { message: "The user has no such active session." });
       }
-      await endings.run(id, () => identityProvider.endSession(sessionId));
+      await endings.run(id, (ended) => {
+        ended(sessionId);
+        return identityProvider.endSession(sessionId);
+      });
     },
 
     async revokeAll(userId) {
       const { userId: id, records } = await sessionsOf(userId);
       // Also when none is listed: sessions outside of the apps end as well.
-      await endings.run(id, () => sessions.endAllSessions(id));
+      await endings.run(id, (ended) => {
+        ended(...records.map((record) => record.id));
+        return sessions.endAllSessions(id);
+      });
       return { revoked: records.length };
     },
   };

@@ -52,6 +52,15 @@ export function createSessionService(deps: {
     return new AuthError("INVALID_CLIENT");
   }
 
+  /** Ends the session of a refresh token that names this user, or none. */
+  function end(userId: string | undefined, { credentials }: AuthenticatedClient, refreshToken: string) {
+    return endings.run(userId, async (ended) => {
+      const outcome = await identityProvider.logout({ client: credentials, refreshToken });
+      if (outcome.kind !== "clientRejected" && outcome.sessionId !== undefined) ended(outcome.sessionId);
+      return outcome;
+    });
+  }
+
   async function rotate({ client, refreshToken, endUser }: RefreshRequest): Promise<IssuedTokens> {
     const credentials = client.credentials;
     const outcome = await identityProvider.refresh({ client: credentials, refreshToken, endUser });
@@ -59,7 +68,7 @@ export function createSessionService(deps: {
     if (outcome.kind === "rejected") throw new AuthError("TOKEN_EXPIRED");
     const { user, refreshToken: newest } = outcome.tokens;
     if (isLicensed(client.app, user.licenses)) return outcome.tokens;
-    await endings.run(user.userId, () => identityProvider.logout({ client: credentials, refreshToken: newest }));
+    await end(user.userId, client, newest);
     throw new AuthError("APP_NOT_LICENSED");
   }
 
@@ -107,9 +116,7 @@ export function createSessionService(deps: {
     },
 
     async logout({ client, refreshToken }) {
-      const outcome = await endings.run(identityProvider.userOf(refreshToken), () =>
-        identityProvider.logout({ client: client.credentials, refreshToken }),
-      );
+      const outcome = await end(identityProvider.userOf(refreshToken), client, refreshToken);
       if (outcome.kind === "clientRejected") throw clientRejected(client);
       if (outcome.kind === "rejected") throw new AuthError("TOKEN_EXPIRED");
     },

@@ -276,6 +276,19 @@ describe("faults", () => {
     expect(marks.stateOf(endings.nameOf(userId))).toBe("over");
   });
 
+  // Threat: whatever reads a session beside the reset brings it back.
+  test("sessions end once more, also when the password is refused, and when logins need not wait any more", async () => {
+    for (const refused of [false, true]) {
+      const { confirm, issue, directory, admission, userId } = setUp();
+      const session = directory.openSession(userId, appOne.id);
+      if (refused) directory.refusePassword = () => [{ path: "password", message: "was used before" }];
+      const again: unknown[] = [];
+      directory.endSession = async (id) => void again.push(id, admission.inside);
+      await confirm(await issue()).catch((error) => expect(error).toMatchObject({ code: "VALIDATION_ERROR" }));
+      expect(again).toEqual([session, 0]);
+    }
+  });
+
   test("without a mark nothing ends and nothing changes, and the link works again", async () => {
     const { confirm, issue, directory, marks, user } = setUp();
     const token = await issue();
@@ -292,6 +305,7 @@ describe("faults", () => {
     ["getUser", "before"],
     ["isEnabled", "before"],
     ["passwordPolicy", "before"],
+    ["listSessions", "before"],
     ["endAllSessions", "before"],
     ["setPassword", "before"],
     ["setPassword", "after"],

@@ -55,10 +55,53 @@ describe("an ending", () => {
     expect(await rejectionOf(endings.run(userId, async () => "done"))).toBe(bug);
   });
 
+  // Threat: what reads a session beside its end, a bearer call or a look at the list, brings it back.
+  test("ends what it names once more, a pause later and before it is over", async () => {
+    const { endings, directory, clock, userId, state } = setUp();
+    const [one, two] = [directory.openSession(userId, appOne.id), directory.openSession(userId, appOne.id)];
+    const { sleep } = clock;
+    let seen = "";
+    clock.sleep = async (milliseconds) => {
+      await sleep(milliseconds);
+      seen = state();
+    };
+    const value = await endings.run(userId, async (ended) => {
+      ended(one);
+      ended(two);
+      return "done";
+    });
+    expect([value, seen, clock.sleeps, state()]).toEqual(["done", "underWay", [250], "over"]);
+    expect([...directory.sessions.keys()]).toEqual([]);
+  });
+
+  test("ends what it has named also when it failed, and tells the first fault", async () => {
+    const { endings, directory, userId } = setUp();
+    const session = directory.openSession(userId, appOne.id);
+    const fault = new TypeError("refused");
+    const failing = () =>
+      endings.run(userId, async (ended) => {
+        ended(session);
+        throw fault;
+      });
+    expect(await rejectionOf(failing())).toBe(fault);
+    expect(directory.sessions.size).toBe(0);
+    directory.faults.failNext("endSession", new UpstreamUnavailable("down", "unknown"));
+    expect(await rejectionOf(failing())).toBe(fault);
+  });
+
+  test("is not told as done when it could not be done once more", async () => {
+    const { endings, directory, userId, state } = setUp();
+    const fault = new UpstreamUnavailable("down", "unknown");
+    directory.faults.failNext("endSession", fault);
+    expect(await rejectionOf(endings.run(userId, async (ended) => ended("x".repeat(24))))).toBe(fault);
+    expect(state()).toBe("underWay");
+  });
+
   test("of nobody in particular is marked nowhere", async () => {
-    const { endings, marks } = setUp();
+    const { endings, marks, directory } = setUp();
     expect(await endings.run(undefined, async () => "done")).toBe("done");
-    expect(marks.faults.calls).toEqual([]);
+    await endings.run(undefined, async (ended) => ended("x".repeat(24)));
+    expect([marks.faults.calls, directory.faults.calls]).toEqual([[], ["endSession"]]);
   });
 
   test("is seen by those who look for its user, under a name that is no id", async () => {

@@ -141,6 +141,13 @@ test("sessions end under a mark, and not without one", async () => {
   await service.revokeAll(userId);
   expect([...new Set(seen), state()]).toEqual(["underWay", "over"]);
 
+  // And once more: whatever reads a session beside its end brings it back.
+  const ids = [directory.openSession(userId, appOne.id), directory.openSession(userId, appOne.id)];
+  const before = directory.faults.calls.filter((call) => call === "endSession").length;
+  expect(before).toBe(2);
+  expect(await service.revokeAll(userId)).toEqual({ revoked: ids.length });
+  expect(directory.faults.calls.filter((call) => call === "endSession")).toHaveLength(before + ids.length);
+
   const kept = directory.openSession(userId, appOne.id);
   marks.faults.failAlways("begin", new StoreUnavailable("away"));
   for (const ending of [service.revoke(userId, kept), service.revokeAll(userId)]) {

@@ -307,6 +307,13 @@ describe("logout", () => {
     ]);
   });
 
+  // Threat: whatever reads the session beside the logout brings it back.
+  test.each([["ended"], ["rejected"]] as const)("that was %s ends the session once more", async (kind) => {
+    const { logout, identityProvider } = setUp({ loggedOut: { kind, sessionId: "session-0" } });
+    await logout().catch(() => undefined);
+    expect(identityProvider.calls.at(-1)).toEqual({ method: "endSession", request: "session-0" });
+  });
+
   test("of what names no user is not marked, and is refused by whoever knows the tokens", async () => {
     const { logout, marks } = setUp({ loggedOut: { kind: "rejected" }, behaviour: { userOf: () => undefined } });
     expect(await codeOf(logout())).toBe("TOKEN_EXPIRED");
