@@ -45,9 +45,10 @@ export const requests = {
     post("/login", { email: emailOf(0), password: "x" }, { ...appHeaders, "x-client-secret": stubWrongSecret }),
 } as const;
 
-/** A refresh token of the usual length that is like no other. */
+/** A refresh token of the usual length that is like no other, of the stub's user. */
 export function refreshTokenLike(index: number): string {
-  return `eyJhbGciOiJIUzUxMiJ9.${String(index).padStart(12, "0")}${"x".repeat(640)}.${"y".repeat(86)}`;
+  const claims = JSON.stringify({ sub: stubUserId, jti: String(index).padStart(12, "0"), scope: "x".repeat(400) });
+  return `eyJhbGciOiJIUzUxMiJ9.${Buffer.from(claims).toString("base64url")}.${"y".repeat(86)}`;
 }
 
 /** The form of the direct grant that a login becomes, for calls past the gateway. */

@@ -4,6 +4,7 @@ import { createRedisAdmission } from "../adapters/redis/admission.ts";
 import { createRedisChallengeStore } from "../adapters/redis/challenge-store.ts";
 import { connectRedis, type RedisConnection, type RedisConnectionOptions } from "../adapters/redis/connect.ts";
 import { startEmbeddedRedis } from "../adapters/redis/embedded.ts";
+import { createRedisEndingMarks } from "../adapters/redis/ending-marks.ts";
 import { createRedisEnrolmentStore } from "../adapters/redis/enrolment-store.ts";
 import { createRedisMailOutbox } from "../adapters/redis/mail-outbox.ts";
 import { createRedisMailTokenStore } from "../adapters/redis/mail-token-store.ts";
@@ -16,12 +17,22 @@ import type { Logger } from "../observability/log.ts";
 /** Everything that a gateway holds open. */
 export type Adapters = Awaited<ReturnType<typeof openAdapters>>;
 
+/** The most calls to Keycloak that are made under an account's gate. */
+const callsUnderTheGate = 12;
+
+/**
+ * How long the mark of an ending stays, in milliseconds: longer than the longest ending, a password reset that waits for its
+ * account's gate, and a refresh that began beside it.
+ */
+function endingKeptMs(config: Config): number {
+  return leaseMs(config) + config.HEADGATE_ACCOUNT_WAIT_MS + config.HEADGATE_KEYCLOAK_TIMEOUT_MS;
+}
+
 /**
  * How long a grant may hold its account's gate before another instance takes it for dead, in milliseconds: longer than the
  * most calls that are made under one, each up to its time-out, the wait for a turn at hashing, and the rest of a refusal's step.
  */
 function leaseMs(config: Config): number {
-  const callsUnderTheGate = 12;
   const waits = config.HEADGATE_PASSWORD_WAIT_MS + config.HEADGATE_LOGIN_REFUSAL_STEP_MS;
   return callsUnderTheGate * config.HEADGATE_KEYCLOAK_TIMEOUT_MS + waits + 2_000;
 }
@@ -59,6 +70,7 @@ async function openStore(config: Config, log: Logger) {
   return {
     hash,
     admission,
+    endingMarks: createRedisEndingMarks({ connection, random: systemRandom, keepMs: endingKeptMs(config) }),
     challenges: createRedisChallengeStore({ connection, secret }),
     enrolments: createRedisEnrolmentStore({ connection, hash, secret }),
     usedCodes: createRedisUsedCodes({ connection, hash }),

@@ -20,6 +20,7 @@ import { createMfaService } from "../domain/mfa/mfa-service.ts";
 import { createProvenChange } from "../domain/mfa/proven-change.ts";
 import { createPasswordService } from "../domain/password/password-service.ts";
 import type { AttemptBudget } from "../domain/ports/admission.ts";
+import { createSessionEndings } from "../domain/sessions/session-endings.ts";
 import { createSessionListService } from "../domain/sessions/session-list-service.ts";
 import { createSessionService } from "../domain/sessions/session-service.ts";
 import { createApp } from "../http/app.ts";
@@ -63,6 +64,13 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
     clock,
   });
   const gate = createAccountGate({ admission });
+  const endings = createSessionEndings({
+    marks: store.endingMarks,
+    sessions: keycloak,
+    identityProvider,
+    hash,
+    clock,
+  });
   const challenges = createChallenges({ store: store.challenges, hash, random });
   const backupCodes = createBackupCodes({ random });
   const factors = createFactorCheck({ identityProvider, secondFactors, backupCodes, usedCodes });
@@ -108,6 +116,7 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
       clients,
       factors,
       notes,
+      endings,
       outbox,
       budget: mfaBudget,
     }),
@@ -126,8 +135,8 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
       clock,
       totpIssuer: config.HEADGATE_TOTP_ISSUER,
     }),
-    sessions: createSessionService({ admission, identityProvider, accessTokens: keycloak, clients, hash }),
-    sessionList: createSessionListService({ identityProvider, sessions: keycloak, notes, apps }),
+    sessions: createSessionService({ admission, identityProvider, accessTokens: keycloak, endings, clients, hash }),
+    sessionList: createSessionListService({ identityProvider, sessions: keycloak, endings, notes, apps }),
     email: createEmailService({ admission, gate, outbox, tokens, accounts, hash }),
     password: createPasswordService({
       admission,
@@ -137,6 +146,7 @@ export function composeGateway(config: Config, apps: Apps, log: Logger, adapters
       accounts,
       identityProvider,
       sessions: keycloak,
+      endings,
       hash,
     }),
     lockout: createLockoutService({ admission, identityProvider, hash, budget: passwordBudget }),

@@ -124,6 +124,20 @@ export const defences: readonly Defence[] = [
     test: { file: "test/attack/d-tokens-and-sessions.test.ts", title: "are void after a logout" },
   },
   {
+    name: "tokens that were issued beside the end of their session are not given out",
+    file: "src/domain/sessions/session-endings.ts",
+    find: 'if (seen === "none") return true;',
+    replacement: 'if (seen !== "over") return true;',
+    test: { file: "test/attack/d-tokens-and-sessions.test.ts", title: "refreshed while sessions end by logouts" },
+  },
+  {
+    name: "what was ended is ended once more",
+    file: "src/domain/sessions/session-endings.ts",
+    find: "await endForGood(ended);\n        return value;",
+    replacement: "return value;",
+    test: { file: "test/attack/d-tokens-and-sessions.test.ts", title: "beside the revocation of each session" },
+  },
+  {
     name: "unknown key ids are looked for at a bounded rate",
     file: "src/adapters/keycloak/signing-keys.ts",
     find: "refetchForUnknownKeyMs = 10_000",
@@ -140,7 +154,7 @@ export const defences: readonly Defence[] = [
   {
     name: "a session is ended for its own user only",
     file: "src/domain/sessions/session-list-service.ts",
-    find: "if (!records.some(({ id }) => id === sessionId)) {",
+    find: "if (!records.some((record) => record.id === sessionId)) {",
     replacement: 'if (sessionId === "") {',
     test: { file: "test/attack/d-tokens-and-sessions.test.ts", title: "session ids" },
   },

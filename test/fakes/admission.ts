@@ -6,10 +6,12 @@ import type {
   AttemptResult,
   Bucket,
   BucketState,
+  FlightEntry,
   LockoutState,
   Refused,
   Settled,
 } from "../../src/domain/ports/admission.ts";
+import type { EndingState } from "../../src/domain/ports/ending-marks.ts";
 import type { RequestLimits } from "../../src/domain/ports/request-limits.ts";
 
 /** The store's clock of the fake, in milliseconds. */
@@ -25,6 +27,8 @@ export interface AdmissionScript {
   entryFault?: Error;
   /** Thrown by every settling. */
   settleFault?: Error;
+  /** What a flight sees of endings of its user's sessions; default none. */
+  ending?: EndingState;
   /** What settling an attempt says. */
   settled?: Settled;
   lockout?: LockoutState;
@@ -40,7 +44,7 @@ export interface SettledAttempt {
 export interface FakeAdmission extends Admission {
   readonly script: AdmissionScript;
   readonly entries: readonly { readonly entry: AccountEntry; readonly buckets: readonly Bucket[] }[];
-  readonly flights: readonly { readonly flight: string; readonly buckets: readonly Bucket[] }[];
+  readonly flights: readonly (FlightEntry & { readonly buckets: readonly Bucket[] })[];
   readonly charges: readonly (readonly Bucket[])[];
   readonly settledAttempts: readonly SettledAttempt[];
   readonly settledFlights: readonly { readonly ticketId: string; readonly ttlSeconds: number | undefined }[];
@@ -60,7 +64,7 @@ const stateOf = ({ policy, limit, windowSeconds }: Bucket): BucketState => ({
 
 export function createFakeAdmission(script: AdmissionScript = {}): FakeAdmission {
   const entries: { entry: AccountEntry; buckets: readonly Bucket[] }[] = [];
-  const flights: { flight: string; buckets: readonly Bucket[] }[] = [];
+  const flights: (FlightEntry & { buckets: readonly Bucket[] })[] = [];
   const charges: (readonly Bucket[])[] = [];
   const settledAttempts: SettledAttempt[] = [];
   const settledFlights: { ticketId: string; ttlSeconds: number | undefined }[] = [];
@@ -69,14 +73,14 @@ export function createFakeAdmission(script: AdmissionScript = {}): FakeAdmission
   const left = new Map<string, string>();
   let tickets = 0;
 
-  function admit(key: string, buckets: readonly Bucket[]) {
+  function admit<T extends object>(name: T, buckets: readonly Bucket[]) {
     if (script.entryFault !== undefined) throw script.entryFault;
     const states = buckets.map(stateOf);
     if (script.refusal !== undefined) return { ...script.refusal, buckets: states };
     tickets += 1;
-    const admitted: Admitted = {
+    const admitted: Admitted<T & { id: string }> = {
       kind: "admitted",
-      ticket: { id: `ticket-${tickets}`, key },
+      ticket: { ...name, id: `ticket-${tickets}` },
       followsAnother: script.followsAnother ?? false,
       storeTime,
     };
@@ -103,25 +107,26 @@ export function createFakeAdmission(script: AdmissionScript = {}): FakeAdmission
     },
     async enterAccount(entry, buckets) {
       entries.push({ entry, buckets });
-      return admit(entry.account, buckets);
+      return admit({ key: entry.account }, buckets);
     },
     async settleAccount(ticket, result, budget) {
       settledAttempts.push({ ticketId: ticket.id, result, budget });
       if (script.settleFault !== undefined) throw script.settleFault;
       return script.settled ?? { locked: false, consecutiveReturns: result === "returned" ? 1 : 0 };
     },
-    async enterFlight({ flight }, buckets) {
-      flights.push({ flight, buckets });
-      const value = left.get(flight);
+    async enterFlight(entry, buckets) {
+      flights.push({ ...entry, buckets });
+      const value = left.get(entry.flight);
       if (value !== undefined && script.entryFault === undefined) {
-        return { kind: "replayed", value, buckets: buckets.map(stateOf) };
+        return { kind: "replayed", value, ending: script.ending ?? "none", buckets: buckets.map(stateOf) };
       }
-      return admit(flight, buckets);
+      return admit(entry, buckets);
     },
     async settleFlight(ticket, leave) {
       settledFlights.push({ ticketId: ticket.id, ttlSeconds: leave?.ttlSeconds });
       if (script.settleFault !== undefined) throw script.settleFault;
-      if (leave !== undefined) left.set(ticket.key, leave.value);
+      if (leave !== undefined) left.set(ticket.flight, leave.value);
+      return script.ending ?? "none";
     },
     async lockoutState() {
       if (script.entryFault !== undefined) throw script.entryFault;

@@ -10,6 +10,8 @@ import type { App, AppRegistry } from "../../src/domain/ports/app-registry.ts";
 import type { EndUser } from "../../src/domain/ports/identity-provider.ts";
 import type { KeyedHash } from "../../src/domain/ports/keyed-hash.ts";
 import type { Random } from "../../src/domain/ports/random.ts";
+import { createSessionEndings } from "../../src/domain/sessions/session-endings.ts";
+import { createMemoryEndingMarks } from "./ending-marks.ts";
 import {
   createMemoryEnrolmentStore,
   createMemorySessionNotes,
@@ -59,6 +61,7 @@ export function createGatewayWorld() {
   const tokenStore = createMemoryMailTokenStore(clock);
   const usedCodes = createMemoryUsedCodes(clock);
   const backupCodes = createPlainBackupCodes();
+  const marks = createMemoryEndingMarks();
   const served = new Map([appOne, appTwo].map((app) => [app.id, app]));
   const apps: AppRegistry = { find: (id) => served.get(id) };
   const clients: ClientAuthenticator = {
@@ -75,6 +78,8 @@ export function createGatewayWorld() {
     tokenStore,
     usedCodes,
     backupCodes,
+    marks,
+    endings: createSessionEndings({ marks, sessions: directory, identityProvider: directory, hash, clock }),
     apps,
     served,
     clients,

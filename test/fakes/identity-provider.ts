@@ -35,6 +35,8 @@ export function createFakeIdentityProvider(behaviour: Partial<IdentityProvider> 
     mintGrant: recorded("mintGrant"),
     exchange: recorded("exchange"),
     refresh: recorded("refresh"),
+    // No call: nobody is asked.
+    userOf: behaviour.userOf ?? (() => undefined),
     logout: recorded("logout"),
     endSession: recorded("endSession"),
     findUserByEmail: recorded("findUserByEmail"),

@@ -182,6 +182,7 @@ export function createUserDirectory(clock: Clock): UserDirectory {
         session.clientIds.push(client.id);
         return { kind: "tokens", tokens: tokensFor(user, session.id) };
       }),
+    userOf: (refreshToken) => sessions.get(refreshToken.replace("refresh ", ""))?.userId,
     logout: ({ refreshToken }) =>
       faults.call("logout", () => {
         const id = refreshToken.replace("refresh ", "");

@@ -50,7 +50,7 @@ function open(url: string, options: Partial<RedisAdmissionDeps> = {}) {
     const calls = [
       admission.charge([slowBucket("client", 9)]),
       admission.enterAccount({ account: name, attempt: passwordBudget }, []),
-      admission.enterFlight({ flight: name }, []),
+      admission.enterFlight({ user: name, flight: name }, []),
       challenges.put(name, challenge, 60),
       challenges.restore(name, challenge, 60_000),
       connection.ping(),

@@ -6,7 +6,7 @@ import { systemRandom } from "../../src/adapters/system.ts";
 import { StoreUnavailable } from "../../src/domain/ports/faults.ts";
 import { until } from "../support/redis.ts";
 import type { StartEngine } from "./engines.ts";
-import { freshName, passwordBudget, slowBucket, ticketOf, useEngine } from "./harness.ts";
+import { freshFlight, freshName, passwordBudget, slowBucket, ticketOf, useEngine } from "./harness.ts";
 
 /** The account's gate: one at a time, first come first served, and no way for it to stay shut. */
 export function gateSuite(engine: string, start: StartEngine): void {
@@ -123,8 +123,8 @@ export function gateSuite(engine: string, start: StartEngine): void {
       await doubled.settleAccount(ticketOf(await second), "returned", passwordBudget);
       expect(await admission.lockoutState(account)).toMatchObject({ passwordAttempts: 1 });
 
-      const flight = freshName();
-      const lead = await doubled.enterFlight({ flight }, [slowBucket("client", 9, flight)]);
+      const flight = freshFlight();
+      const lead = await doubled.enterFlight(flight, [slowBucket("client", 9, flight.user)]);
       expect(lead).toMatchObject({ kind: "admitted", buckets: [{ remaining: 8 }] });
       await doubled.close();
     });

@@ -8,7 +8,7 @@ import {
 import { connectRedis, type RedisConnection } from "../../src/adapters/redis/connect.ts";
 import { keys } from "../../src/adapters/redis/keys.ts";
 import { systemRandom } from "../../src/adapters/system.ts";
-import type { AttemptBudget, Bucket } from "../../src/domain/ports/admission.ts";
+import type { AttemptBudget, Bucket, FlightEntry } from "../../src/domain/ports/admission.ts";
 import { succeeds, until } from "../support/redis.ts";
 import { readNodes, type StoredKey } from "../support/redis-dump.ts";
 import type { Engine, StartEngine } from "./engines.ts";
@@ -37,6 +37,9 @@ export interface Harness {
 
 /** A name that no other test uses, of the form of a keyed hash. */
 export const freshName = () => systemRandom.token(16);
+
+/** A flight that no other test uses, of a user of its own. */
+export const freshFlight = (user = freshName()): FlightEntry => ({ user, flight: freshName() });
 
 export const passwordBudget: AttemptBudget = { counter: "password", maxAttempts: 5, lockSeconds: 600 };
 export const mfaBudget: AttemptBudget = { counter: "mfa", maxAttempts: 3, lockSeconds: 600 };

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createRedisChallengeStore } from "../../src/adapters/redis/challenge-store.ts";
+import { createRedisEndingMarks } from "../../src/adapters/redis/ending-marks.ts";
+import { systemRandom } from "../../src/adapters/system.ts";
 import type { AttemptResult } from "../../src/domain/ports/admission.ts";
 import { challenge } from "./challenge-suite.ts";
 import type { StartEngine } from "./engines.ts";
-import { freshName, mfaBudget, passwordBudget, slowBucket, useEngine } from "./harness.ts";
+import { freshFlight, freshName, mfaBudget, passwordBudget, slowBucket, useEngine } from "./harness.ts";
 
 const results = fc.constantFrom<AttemptResult | "unsettled">("complete", "returned", "failed", "unknown", "unsettled");
 
@@ -17,9 +19,10 @@ export function hygieneSuite(engine: string, start: StartEngine): void {
     test("has a time to live on every key after any sequence of calls", async () => {
       const { admission, connection } = await store.instance({ leaseMs: 40, waitMs: 60, queueLimit: 1 });
       const challenges = createRedisChallengeStore({ connection, secret: "s".repeat(32) });
+      const marks = createRedisEndingMarks({ connection, random: systemRandom, keepMs: 60_000 });
       const accounts = [freshName(), freshName()];
-      const flight = freshName();
-      const call = fc.tuple(fc.nat(5), fc.nat(1), results, fc.boolean());
+      const flight = freshFlight();
+      const call = fc.tuple(fc.nat(6), fc.nat(1), results, fc.boolean());
       await fc.assert(
         fc.asyncProperty(fc.array(call, { minLength: 5, maxLength: 15 }), async (calls) => {
           await Promise.all(
@@ -34,9 +37,12 @@ export function hygieneSuite(engine: string, start: StartEngine): void {
                 const taken = await challenges.take(account);
                 if (taken) await challenges.restore(account, taken.challenge, taken.remainingMs);
               } else if (kind === 3) {
-                const entry = await admission.enterFlight({ flight }, buckets);
+                const entry = await admission.enterFlight(flight, buckets);
                 if (entry.kind === "admitted" && result !== "unsettled")
                   await admission.settleFlight(entry.ticket, password ? { value: "v", ttlSeconds: 1 } : undefined);
+              } else if (kind === 4) {
+                const mark = await marks.begin(flight.user);
+                if (password) await marks.finish(mark);
               } else {
                 const entry = await admission.enterAccount({ account, attempt: budget }, buckets);
                 if (entry.kind === "admitted" && result !== "unsettled")
@@ -50,16 +56,20 @@ export function hygieneSuite(engine: string, start: StartEngine): void {
       const stored = await store.stored();
       expect(stored.length).toBeGreaterThan(4);
       expect(stored.filter(({ ttlMs }) => ttlMs <= 0)).toEqual([]);
-      expect(stored.filter(({ key }) => !/^hg:\{[A-Za-z0-9_.:-]+\}:(b:[a-z]+|s|q|fs|fq|fv|m|p)$/.test(key))).toEqual(
-        [],
-      );
+      expect(
+        stored.filter(({ key }) => !/^hg:\{[A-Za-z0-9_.:-]+\}:(b:[a-z]+|s|q|f[sqv]:[A-Za-z0-9_-]+|se|m|p)$/.test(key)),
+      ).toEqual([]);
     });
 
     // Threat: whoever reads the store learns who logs in.
     test("never has raw input in a key: what is no hash and no client id is refused", async () => {
-      const { admission } = await store.instance();
+      const { admission, connection } = await store.instance();
+      const marks = createRedisEndingMarks({ connection, random: systemRandom, keepMs: 60_000 });
       for (const raw of ["jane@example.com", "", "a}b", "a b", "x".repeat(201), "\u00e4"]) {
         await expect(admission.enterAccount({ account: raw }, [])).rejects.toBeInstanceOf(TypeError);
+        await expect(admission.enterFlight({ user: raw, flight: "flight" }, [])).rejects.toBeInstanceOf(TypeError);
+        await expect(admission.enterFlight({ user: "user", flight: raw }, [])).rejects.toBeInstanceOf(TypeError);
+        await expect(marks.begin(raw)).rejects.toBeInstanceOf(TypeError);
         await expect(admission.charge([slowBucket("client", 1, raw)])).rejects.toBeInstanceOf(TypeError);
       }
       expect((await store.stored()).filter(({ key }) => key.includes("jane"))).toEqual([]);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { RedisAdmission } from "../../src/adapters/redis/admission.ts";
 import { realRedis, redisCluster } from "./engines.ts";
-import { freshName, type Harness, passwordBudget, slowBucket, ticketOf, useEngine } from "./harness.ts";
+import { freshFlight, freshName, type Harness, passwordBudget, slowBucket, ticketOf, useEngine } from "./harness.ts";
 
 /** Scripts that the servers have run since their statistics were reset. */
 async function scriptsRun(store: Harness): Promise<number> {
@@ -12,8 +13,17 @@ async function scriptsRun(store: Harness): Promise<number> {
   return calls;
 }
 
-/** What a login's decision costs: client, address and account bucket, lock and gate; then its verdict. */
-async function scriptCallsOf(store: Harness): Promise<{ enter: number; settle: number; handover: number }> {
+async function lead(admission: RedisAdmission) {
+  const entry = await admission.enterFlight(freshFlight(), []);
+  if (entry.kind !== "admitted") throw new Error(entry.kind);
+  return entry;
+}
+
+/**
+ * What a login's decision costs: client, address and account bucket, lock and gate; then its verdict. And a refresh's: the
+ * flight; then what is left, with the look at the endings of its user's sessions.
+ */
+async function scriptCallsOf(store: Harness) {
   const { admission } = await store.instance();
   const account = freshName();
   const buckets = [slowBucket("client", 99), slowBucket("address", 99), slowBucket("account", 99, account)];
@@ -28,6 +38,7 @@ async function scriptCallsOf(store: Harness): Promise<{ enter: number; settle: n
     const warm = [slowBucket("client", 9), slowBucket("address", 9)];
     const ticket = ticketOf(await admission.enterAccount({ account: freshName() }, warm));
     await admission.settleAccount(ticket, "returned");
+    await admission.settleFlight((await lead(admission)).ticket);
   }
 
   let ticket = { id: "", key: "" };
@@ -41,21 +52,27 @@ async function scriptCallsOf(store: Harness): Promise<{ enter: number; settle: n
     ticket = ticketOf(await waiting);
   });
   const settle = await count(() => admission.settleAccount(ticket, "complete", passwordBudget));
-  return { enter, settle, handover };
+
+  let flight = await lead(admission);
+  const enterFlight = await count(async () => {
+    flight = await lead(admission);
+  });
+  const settleFlight = await count(() => admission.settleFlight(flight.ticket, { value: "v", ttlSeconds: 10 }));
+  return { enter, settle, handover, enterFlight, settleFlight };
 }
 
-describe("round trips of a login's decision", () => {
+describe("round trips of a login's decision and of a refresh's", () => {
   describe("on Redis", () => {
     const store = useEngine(realRedis);
     test("one to enter, one to settle, none to be handed the gate", async () => {
-      expect(await scriptCallsOf(store)).toEqual({ enter: 1, settle: 1, handover: 1 });
+      expect(await scriptCallsOf(store)).toEqual({ enter: 1, settle: 1, handover: 1, enterFlight: 1, settleFlight: 1 });
     });
   });
 
   describe("on a cluster", () => {
     const store = useEngine(redisCluster);
     test("one a slot, in parallel, to enter; the account's bucket lies in its gate's slot", async () => {
-      expect(await scriptCallsOf(store)).toEqual({ enter: 3, settle: 1, handover: 1 });
+      expect(await scriptCallsOf(store)).toEqual({ enter: 3, settle: 1, handover: 1, enterFlight: 1, settleFlight: 1 });
     });
   });
 });

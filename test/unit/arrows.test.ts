@@ -53,7 +53,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "domain/mfa": [...domain("mfa/deep", "sessions", "lockout", "clients", "ports"), "contract"],
   "domain/mfa/deep": [...domain("mfa", "ports"), "contract"],
   "domain/accounts": [...domain("password", "email", "lockout", "clients", "ports"), "contract"],
-  "domain/password": [...domain("email", "lockout", "clients", "ports"), "contract"],
+  "domain/password": [...domain("email", "sessions", "lockout", "clients", "ports"), "contract"],
   "domain/email": [...domain("lockout", "clients", "ports"), "contract"],
   "domain/other": [...domain("sessions", "lockout", "clients", "ports"), "contract"],
   "domain/sessions": [...domain("lockout", "clients", "ports"), "contract"],

@@ -2,7 +2,9 @@ import { tokenIntrospection } from "openid-client";
 import type { ClientCredentials, IdentityProvider, LogoutOutcome } from "../../domain/ports/identity-provider.ts";
 import type { AdminApi } from "./admin.ts";
 import { type KeycloakHttp, parseJson } from "./http.ts";
-import { canBeRefreshToken, isSessionId } from "./ids.ts";
+import { canBeRefreshToken, isSessionId, isUuid } from "./ids.ts";
+import { text } from "./json.ts";
+import { jwtPart } from "./jwt.ts";
 import {
   isClientRefusal,
   type Refusal,
@@ -20,7 +22,7 @@ export function createSessions(deps: {
   readonly admin: AdminApi;
   /** Path of the realm, `/realms/…`. */
   readonly realmPath: string;
-}): Pick<IdentityProvider, "logout" | "endSession"> {
+}): Pick<IdentityProvider, "userOf" | "logout" | "endSession"> {
   const { http, oauthClient, admin, realmPath } = deps;
 
   /** Reading a refresh token does not count as its use. */
@@ -60,6 +62,10 @@ export function createSessions(deps: {
   }
 
   return {
+    userOf(refreshToken) {
+      const userId = text(jwtPart(refreshToken, 1)?.["sub"]);
+      return isUuid(userId) ? userId.toLowerCase() : undefined;
+    },
     async logout({ client, refreshToken }) {
       if (client.id === "" || client.secret === "") return { kind: "clientRejected" };
       if (!canBeRefreshToken(refreshToken)) return { kind: "rejected" };
@@ -69,7 +75,10 @@ export function createSessions(deps: {
       // A dead token still goes to the logout: one that was rotated away ends its session there. Its bearer wants out, or
       // has stolen it; either way the session must not live on.
       const outcome = await endSessionOf(client, refreshToken);
-      return !active && outcome.kind === "ended" ? { kind: "rejected" } : outcome;
+      if (outcome.kind !== "ended") return outcome;
+      // Keycloak has verified the token before it ended anything.
+      const sessionId = text(jwtPart(refreshToken, 1)?.["sid"]);
+      return { kind: active ? "ended" : "rejected", ...(isSessionId(sessionId) && { sessionId }) };
     },
     async endSession(sessionId) {
       if (!isSessionId(sessionId)) throw new TypeError("Not a session id");

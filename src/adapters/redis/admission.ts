@@ -1,5 +1,6 @@
 import { limits } from "../../contract/limits.ts";
 import type { Admission, AttemptBudget, AttemptResult } from "../../domain/ports/admission.ts";
+import type { EndingState } from "../../domain/ports/ending-marks.ts";
 import type { Random } from "../../domain/ports/random.ts";
 import { createDecide } from "./charging.ts";
 import type { RedisConnection } from "./connect.ts";
@@ -77,10 +78,10 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
     }
   }
 
-  function result(key: string, { id, verdict, buckets }: Passage) {
+  function result<T extends object>(name: T, { id, verdict, buckets }: Passage) {
     if (verdict.kind !== "granted") return { ...verdict, buckets };
     const { followsAnother, storeTime } = verdict;
-    return { kind: "admitted", ticket: { id, key }, followsAnother, storeTime, buckets } as const;
+    return { kind: "admitted", ticket: { id, ...name }, followsAnother, storeTime, buckets } as const;
   }
 
   return {
@@ -105,7 +106,7 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
       // Whoever hands the gate over does not wait for replicas to have the count of the next attempt.
       const confirm = (id: string) => verdictOf(scripts.confirm, [state, queue], id);
       const confirmed = connection.replicated ? { ...gate, confirm } : gate;
-      const entry = result(account, await track(pass(confirmed, buckets, signal)));
+      const entry = result({ key: account }, await track(pass(confirmed, buckets, signal)));
       if (entry.kind === "replayed") throw new Error("An account's gate answered with a value");
       return entry;
     },
@@ -127,20 +128,22 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
       return { locked: locked === "1", consecutiveReturns: Number(returns) };
     },
 
-    async enterFlight({ flight }, buckets, signal) {
-      const { state, queue, value } = keys.flight(flight);
-      const gate = gateOf(flight, [state, queue], scripts.leave, async (id, waiting, own) => {
+    async enterFlight({ user, flight }, buckets, signal) {
+      const { state, queue, value, endings } = keys.flight({ user, flight });
+      const gate = gateOf(user, [state, queue], scripts.leave, async (id, waiting, own) => {
         const args = [...common, id, channel, waiting.waitMs, waiting.queueLimit, ...bucketArguments(own)];
-        const scriptKeys = [state, queue, value, ...own.map(keys.bucket)];
+        const scriptKeys = [state, queue, value, endings, ...own.map(keys.bucket)];
         return parseDecision(await connection.run(scripts.enterFlight, scriptKeys, args), own);
       });
-      return result(flight, await track(pass(gate, buckets, signal)));
+      return result({ user, flight }, await track(pass(gate, buckets, signal)));
     },
 
-    async settleFlight({ id, key }, leave) {
-      const { state, queue, value } = keys.flight(key);
+    async settleFlight({ id, ...entry }, leave) {
+      const { state, queue, value, endings } = keys.flight(entry);
+      const scriptKeys = [state, queue, value, endings];
       const args = [...common, id, ...(leave === undefined ? [] : [leave.ttlSeconds * 1000, leave.value])];
-      await redelivery.deliver(() => connection.run(scripts.settleFlight, [state, queue, value], args));
+      const reply = await redelivery.deliver(() => connection.run(scripts.settleFlight, scriptKeys, args));
+      return reply as EndingState;
     },
 
     async lockoutState(account) {

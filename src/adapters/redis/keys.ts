@@ -1,4 +1,4 @@
-import type { Bucket } from "../../domain/ports/admission.ts";
+import type { Bucket, FlightEntry } from "../../domain/ports/admission.ts";
 
 const namePattern = /^[A-Za-z0-9_.:-]{1,200}$/;
 
@@ -21,12 +21,15 @@ export const keys = {
   bucket: (bucket: Bucket): string => `${tagged(bucket.subject)}:b:${checked(bucket.policy)}`,
   /** Hash: holder, counts, lock; list: the waiters. */
   account: (account: string) => ({ state: `${tagged(account)}:s`, queue: `${tagged(account)}:q` }),
-  /** The same for a flight, and the string that its leader left. */
-  flight: (flight: string) => ({
-    state: `${tagged(flight)}:fs`,
-    queue: `${tagged(flight)}:fq`,
-    value: `${tagged(flight)}:fv`,
+  /** The same for a flight, the string that its leader left, and the endings that it looks at. */
+  flight: ({ user, flight }: FlightEntry) => ({
+    state: `${tagged(user)}:fs:${checked(flight)}`,
+    queue: `${tagged(user)}:fq:${checked(flight)}`,
+    value: `${tagged(user)}:fv:${checked(flight)}`,
+    endings: keys.endings(user),
   }),
+  /** Hash: the endings of a user's sessions that are under way, and a field that stays. */
+  endings: (user: string): string => `${tagged(user)}:se`,
   /** String: an open MFA challenge as JSON. */
   challenge: (tokenHash: string): string => `${tagged(tokenHash)}:m`,
   /** Sorted sets of ids, by the time they are due and by the time they were given up; hashes of the jobs themselves. */

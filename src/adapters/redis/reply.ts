@@ -1,4 +1,5 @@
-import type { Bucket, BucketState } from "../../domain/ports/admission.ts";
+import type { Bucket, BucketState, Replayed } from "../../domain/ports/admission.ts";
+import type { EndingState } from "../../domain/ports/ending-marks.ts";
 
 /** A verdict that ends the way through a gate. */
 export type FinalVerdict =
@@ -6,7 +7,7 @@ export type FinalVerdict =
   | { readonly kind: "limited"; readonly policy: string; readonly retryAfterSeconds: number }
   | { readonly kind: "locked"; readonly retryAfterSeconds: number }
   | { readonly kind: "invalidated" }
-  | { readonly kind: "replayed"; readonly value: string };
+  | Replayed;
 
 /** What a script, or the word of a turn, says. */
 export type Verdict = FinalVerdict | { readonly kind: "charged" | "refunded" | "queued" | "busy" | "recheck" };
@@ -36,7 +37,7 @@ export function parseVerdict(words: readonly string[], buckets: readonly Bucket[
     case "locked":
       return { kind, retryAfterSeconds: seconds(first) };
     case "replayed":
-      return { kind, value: first };
+      return { kind, value: first, ending: second as EndingState };
     default:
       throw new Error(`A script answered with an unknown verdict: ${kind}`);
   }

@@ -19,6 +19,15 @@ function load(...names: readonly string[]): Script {
   return { source, sha1: createHash("sha1").update(source).digest("hex"), whole: false, replicated: false };
 }
 
+/** The scripts of the marks of endings. */
+export function loadEndingScripts() {
+  return {
+    begin: load("begin-ending"),
+    finish: load("finish-ending"),
+    look: load("endings", "look-ending"),
+  };
+}
+
 /**
  * The scripts of admission. Each decides in one step on the store's clock. Replicated are those whose loss would win a guess,
  * and `leaveAccount`, which must not overtake the entry that it takes back.
@@ -31,10 +40,10 @@ export function loadAdmissionScripts() {
     refund: load("clock", "buckets", "refund"),
     enterAccount: { ...load("clock", "buckets", "gate", "enter-account"), replicated: true },
     confirm: { ...load("clock", "gate", "confirm"), replicated: true },
-    enterFlight: load("clock", "buckets", "gate", "enter-flight"),
+    enterFlight: load("clock", "buckets", "gate", "endings", "enter-flight"),
     settleAccount,
     settleWrong: { ...settleAccount, replicated: true },
-    settleFlight: load("clock", "gate", "settle-flight"),
+    settleFlight: load("clock", "gate", "endings", "settle-flight"),
     leave,
     leaveAccount: { ...leave, replicated: true },
     poll: load("clock", "gate", "poll"),

@@ -11,6 +11,7 @@ import type { RequestLimits } from "../ports/request-limits.ts";
 import type { SessionNotes } from "../ports/session-directory.ts";
 import { isLicensed } from "../sessions/licence.ts";
 import { incompleteUserError } from "../sessions/refused-user.ts";
+import type { SessionEndings } from "../sessions/session-endings.ts";
 import { noteUserAgent } from "../sessions/session-notes.ts";
 import type { Challenges, TakenChallenge } from "./challenges.ts";
 import type { FactorCheck } from "./factor-check.ts";
@@ -47,10 +48,17 @@ export function createMfaService(deps: {
   readonly clients: ClientAuthenticator;
   readonly factors: FactorCheck;
   readonly notes: SessionNotes;
+  readonly endings: Pick<SessionEndings, "look" | "survives">;
   readonly outbox: MailOutbox;
   readonly budget: AttemptBudget;
 }): MfaService {
-  const { attempts, challenges, identityProvider, clients, factors, notes, outbox, budget } = deps;
+  const { attempts, challenges, identityProvider, clients, factors, notes, endings, outbox, budget } = deps;
+
+  /** Like a refresh, an exchange beside the end of all sessions brings its own back. */
+  async function requireSurvival({ sessionId, user: { userId } }: IssuedTokens): Promise<void> {
+    const seen = await endings.look(userId);
+    if (!(await endings.survives({ userId, sessionId }, seen))) throw new AuthError("MFA_CHALLENGE_EXPIRED");
+  }
 
   /** Turns the factor's proof into the app's tokens, or ends the session that the factor's grant has opened. */
   async function exchange(subject: SubjectToken, request: VerifyRequest): Promise<AttemptVerdict<Answer>> {
@@ -60,8 +68,11 @@ export function createMfaService(deps: {
       const outcome = await identityProvider.exchange({ client: client.credentials, subject, endUser });
       if (outcome.kind === "tokens") {
         if (isLicensed(client.app, outcome.tokens.user.licenses)) {
-          const note = () => noteUserAgent(notes, outcome.tokens, endUser);
-          return { result: "complete", value: outcome.tokens, alongside: note, undo };
+          const { tokens } = outcome;
+          const alongside = async () => {
+            await Promise.all([requireSurvival(tokens), noteUserAgent(notes, tokens, endUser)]);
+          };
+          return { result: "complete", value: tokens, alongside, undo };
         }
         await undo();
         return refuse(new AuthError("APP_NOT_LICENSED"));

@@ -12,6 +12,7 @@ import type { KeyedHash } from "../ports/keyed-hash.ts";
 import type { MailOutbox, MailToken } from "../ports/mail.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
 import type { SessionDirectory } from "../ports/session-directory.ts";
+import type { SessionEndings } from "../sessions/session-endings.ts";
 import { brokenRules } from "./password-rules.ts";
 
 export interface PasswordService {
@@ -48,6 +49,9 @@ export interface PasswordService {
 
 const passwordField = "newPassword";
 
+/** Told which sessions end. */
+type Ended = (...sessionIds: readonly string[]) => void;
+
 export function createPasswordService(deps: {
   readonly admission: Admission;
   readonly gate: AccountGate;
@@ -55,10 +59,29 @@ export function createPasswordService(deps: {
   readonly tokens: MailTokens;
   readonly accounts: AccountDirectory;
   readonly identityProvider: Pick<IdentityProvider, "getUser" | "clearFailures">;
-  readonly sessions: Pick<SessionDirectory, "endAllSessions">;
+  readonly sessions: Pick<SessionDirectory, "listSessions" | "endAllSessions">;
+  readonly endings: Pick<SessionEndings, "run">;
   readonly hash: KeyedHash;
 }): PasswordService {
-  const { admission, gate, outbox, tokens, accounts, identityProvider, sessions, hash } = deps;
+  const { admission, gate, outbox, tokens, accounts, identityProvider, sessions, endings, hash } = deps;
+
+  /** Sets the password and ends everything that rests on the old one. False when there is no such user. */
+  async function replacePassword(account: string, userId: string, password: string, ended: Ended): Promise<boolean> {
+    // First everything that rests on the old password ends: a crash in between must not leave an intruder's session beside
+    // a new password. While the gate is held, no login with the old one can open another here.
+    await admission.invalidateChallenges(account);
+    ended(...(await sessions.listSessions(userId)).map(({ id }) => id));
+    await sessions.endAllSessions(userId);
+    const outcome = await accounts.setPassword(userId, password);
+    if (outcome.kind === "userGone") return false;
+    if (outcome.kind === "invalid") {
+      const rename = (path: string) => (path === "password" ? passwordField : path);
+      throw validationError(outcome.issues.map(({ path, message }) => ({ path: rename(path), message })));
+    }
+    // And once more, for a login at the identity provider's own pages, which the gate does not hold back.
+    await sessions.endAllSessions(userId);
+    return true;
+  }
 
   /** False when the token's user is not the one it was made for any more. */
   async function reset({ userId, email, appId }: MailToken, password: string, signal?: AbortSignal): Promise<boolean> {
@@ -73,24 +96,9 @@ export function createPasswordService(deps: {
     if (broken.length > 0) throw validationError(broken);
 
     const account = userAccountName(hash, user);
-    const changed = await gate.run(
-      account,
-      async () => {
-        // First everything that rests on the old password ends: a crash in between must not leave an intruder's session beside
-        // a new password. While the gate is held, no login with the old one can open another here.
-        await admission.invalidateChallenges(account);
-        await sessions.endAllSessions(userId);
-        const outcome = await accounts.setPassword(userId, password);
-        if (outcome.kind === "userGone") return false;
-        if (outcome.kind === "invalid") {
-          const rename = (path: string) => (path === "password" ? passwordField : path);
-          throw validationError(outcome.issues.map(({ path, message }) => ({ path: rename(path), message })));
-        }
-        // And once more, for a login at the identity provider's own pages, which the gate does not hold back.
-        await sessions.endAllSessions(userId);
-        return true;
-      },
-      signal,
+    // The gate inside: what is done after the last call for the sessions need not hold logins back.
+    const changed = await endings.run(userId, (ended) =>
+      gate.run(account, () => replacePassword(account, userId, password, ended), signal),
     );
     if (!changed) return false;
     await Promise.all([admission.unlock(account), identityProvider.clearFailures(userId)]);

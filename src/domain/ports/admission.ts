@@ -1,3 +1,5 @@
+import type { EndingState } from "./ending-marks.ts";
+
 /** One rate limit to be charged: a bucket of `limit` requests that refills evenly over `windowSeconds`. */
 export interface Bucket {
   /** Which policy it is; names the bucket in headers and in the store. */
@@ -44,6 +46,8 @@ export interface AccountEntry {
 export interface FlightEntry {
   /** Keyed hash of what is in flight. */
   readonly flight: string;
+  /** Keyed hash of the user whose endings of sessions it looks at. */
+  readonly user: string;
 }
 
 /** Permission to make one upstream grant. Settle it exactly once. */
@@ -52,9 +56,14 @@ export interface Ticket {
   readonly key: string;
 }
 
-export type Admitted = {
+/** The same for the leader of a flight. */
+export interface FlightTicket extends FlightEntry {
+  readonly id: string;
+}
+
+export type Admitted<T = Ticket> = {
   readonly kind: "admitted";
-  readonly ticket: Ticket;
+  readonly ticket: T;
   /** Whether another grant of this account ended within the last two seconds, or was cut off. */
   readonly followsAnother: boolean;
   /** The store's clock at the entry, milliseconds since the epoch. */
@@ -68,6 +77,14 @@ export type Refused =
   | { readonly kind: "busy"; readonly retryAfterSeconds: number }
   | { readonly kind: "locked"; readonly retryAfterSeconds: number }
   | { readonly kind: "invalidated" };
+
+/** What the last leader of a flight has left. */
+export type Replayed = {
+  readonly kind: "replayed";
+  readonly value: string;
+  /** Whether sessions of the flight's user are being ended now. */
+  readonly ending: EndingState;
+};
 
 /** `buckets` are in the order of the request's; for a refusal, nothing was taken from any of them. */
 export type WithBuckets<T> = T & { readonly buckets: readonly BucketState[] };
@@ -129,9 +146,15 @@ export interface Admission {
     entry: FlightEntry,
     buckets: readonly Bucket[],
     signal?: AbortSignal,
-  ): Promise<WithBuckets<Admitted | Refused | { readonly kind: "replayed"; readonly value: string }>>;
-  /** Leaves a single-flight gate; a value is handed to everyone who enters within `ttlSeconds`. */
-  settleFlight(ticket: Ticket, leave?: { readonly value: string; readonly ttlSeconds: number }): Promise<void>;
+  ): Promise<WithBuckets<Admitted<FlightTicket> | Refused | Replayed>>;
+  /**
+   * Leaves a single-flight gate; a value is handed to everyone who enters within `ttlSeconds`. Tells in the same step whether
+   * sessions of the flight's user are being ended.
+   */
+  settleFlight(
+    ticket: FlightTicket,
+    leave?: { readonly value: string; readonly ttlSeconds: number },
+  ): Promise<EndingState>;
   lockoutState(account: string): Promise<LockoutState>;
   /** Clears counts and lock. */
   unlock(account: string): Promise<void>;

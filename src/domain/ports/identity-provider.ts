@@ -94,14 +94,17 @@ export type ExchangeOutcome =
 export type RefreshOutcome = ExchangeOutcome;
 
 export type LogoutOutcome =
-  | { readonly kind: "ended" }
-  | { readonly kind: "rejected" }
+  | {
+      readonly kind: "ended" | "rejected";
+      /** The token's session, when it has ended: also by a token that had been used. */
+      readonly sessionId?: string;
+    }
   | { readonly kind: "clientRejected" };
 
 /**
  * The server that holds users, passwords and sessions.
  *
- * Every method throws {@link import("./faults.ts").UpstreamUnavailable} when it gets no usable answer in time; nothing of
+ * Every method that asks it throws {@link import("./faults.ts").UpstreamUnavailable} when it gets no usable answer in time; nothing of
  * the upstream's texts leaves this port.
  */
 export interface IdentityProvider {
@@ -133,7 +136,9 @@ export interface IdentityProvider {
     readonly refreshToken: string;
     readonly endUser: EndUser;
   }): Promise<RefreshOutcome>;
-  /** Ends the session of a refresh token. A token whose session has ended is `rejected`. */
+  /** The user, a UUID, that a refresh token names. Nothing is verified: whoever writes a token can name anybody. */
+  userOf(refreshToken: string): string | undefined;
+  /** Ends the session of a refresh token. A token that was used, or whose session has ended, is `rejected`. */
   logout(request: { readonly client: ClientCredentials; readonly refreshToken: string }): Promise<LogoutOutcome>;
   /** Ends a session by its id; a session that is gone already is no error. */
   endSession(sessionId: string): Promise<void>;

@@ -4,6 +4,7 @@ import type { AppRegistry } from "../ports/app-registry.ts";
 import { StoreUnavailable } from "../ports/faults.ts";
 import type { IdentityProvider } from "../ports/identity-provider.ts";
 import type { SessionDirectory, SessionNotes, SessionRecord } from "../ports/session-directory.ts";
+import type { SessionEndings } from "./session-endings.ts";
 
 /** A session of a user, as it is shown. */
 export interface ListedSession {
@@ -43,10 +44,11 @@ export interface SessionListService {
 export function createSessionListService(deps: {
   readonly identityProvider: Pick<IdentityProvider, "getUser" | "endSession">;
   readonly sessions: SessionDirectory;
+  readonly endings: Pick<SessionEndings, "run">;
   readonly notes: Pick<SessionNotes, "get">;
   readonly apps: AppRegistry;
 }): SessionListService {
-  const { identityProvider, sessions, notes, apps } = deps;
+  const { identityProvider, sessions, endings, notes, apps } = deps;
 
   async function sessionsOf(userId: string): Promise<{ userId: string; records: readonly SessionRecord[] }> {
     const user = await requireUser(identityProvider, userId);
@@ -85,17 +87,23 @@ export function createSessionListService(deps: {
 
     async revoke(userId, sessionId) {
       // A session is ended by its id alone: that it is this user's must be known first.
-      const { records } = await sessionsOf(userId);
-      if (!records.some(({ id }) => id === sessionId)) {
+      const { userId: id, records } = await sessionsOf(userId);
+      if (!records.some((record) => record.id === sessionId)) {
         throw new AuthError("CONFLICT", { message: "The user has no such active session." });
       }
-      await identityProvider.endSession(sessionId);
+      await endings.run(id, (ended) => {
+        ended(sessionId);
+        return identityProvider.endSession(sessionId);
+      });
     },
 
     async revokeAll(userId) {
       const { userId: id, records } = await sessionsOf(userId);
       // Also when none is listed: sessions outside of the apps end as well.
-      await sessions.endAllSessions(id);
+      await endings.run(id, (ended) => {
+        ended(...records.map((record) => record.id));
+        return sessions.endAllSessions(id);
+      });
       return { revoked: records.length };
     },
   };

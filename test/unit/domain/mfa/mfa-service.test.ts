@@ -15,8 +15,10 @@ import type {
   SubjectToken,
   UserRecord,
 } from "../../../../src/domain/ports/identity-provider.ts";
+import { createSessionEndings } from "../../../../src/domain/sessions/session-endings.ts";
 import { type AdmissionScript, createFakeAdmission, createFakeLimits } from "../../../fakes/admission.ts";
 import { createFakeChallengeStore } from "../../../fakes/challenge-store.ts";
+import { createMemoryEndingMarks } from "../../../fakes/ending-marks.ts";
 import {
   createMemorySessionNotes,
   createMemoryUsedCodes,
@@ -46,6 +48,10 @@ interface Scene {
   readonly app?: App;
   readonly script?: AdmissionScript;
   readonly behaviour?: Partial<IdentityProvider>;
+  /** Whether sessions of jane were ended beside the exchange. */
+  readonly ending?: boolean;
+  /** Whether the session is listed; default that it is. */
+  readonly listed?: boolean;
 }
 
 /** A login of jane at `app` that has passed the password. */
@@ -64,6 +70,19 @@ async function setUp(scene: Scene = {}) {
   });
   const challenges = createChallenges({ store, hash: readableHash, random: createCountingRandom() });
   const clock = createFakeClock();
+  const marks = createMemoryEndingMarks();
+  const clientIds = [app.id];
+  const endings = createSessionEndings({
+    marks,
+    sessions: {
+      listSessions: async () =>
+        scene.listed === false ? [] : [{ id: subject.sessionId, clientIds, startedAt: 1, lastActiveAt: 2 }],
+    },
+    identityProvider,
+    hash: readableHash,
+    clock,
+  });
+  if (scene.ending) await endings.run(jane.userId, async () => undefined);
   const service = createMfaService({
     attempts: createAttemptRunner({ admission, clock }),
     challenges,
@@ -83,6 +102,7 @@ async function setUp(scene: Scene = {}) {
       usedCodes: createMemoryUsedCodes(clock),
     }),
     notes: createMemorySessionNotes(),
+    endings,
     outbox: createMemoryOutbox(clock),
     budget,
   });
@@ -99,6 +119,7 @@ async function setUp(scene: Scene = {}) {
   return {
     admission,
     store,
+    marks,
     identityProvider,
     forgotten,
     results: () => admission.settledAttempts.map(({ result }) => result),
@@ -209,6 +230,30 @@ describe("the factor's session ends", () => {
       },
     });
     expect(await rejectionOf(verify())).toBe(fault);
+  });
+});
+
+// Threat: a login's second step beside the end of all sessions makes a session that nobody can see or end.
+describe("beside the end of the user's sessions", () => {
+  test("gives tokens of a session that is listed", async () => {
+    const { verify, identityProvider } = await setUp({ ending: true });
+    expect(await verify()).toEqual(tokensWith());
+    expect(identityProvider.methods()).toEqual(["totpGrant", "exchange"]);
+  });
+
+  test("ends a session that is not listed for good; the login begins anew", async () => {
+    const { verify, identityProvider, results } = await setUp({ ending: true, listed: false });
+    expect(await codeOf(verify())).toBe("MFA_CHALLENGE_EXPIRED");
+    expect(identityProvider.methods().slice(2)).toContain("endSession");
+    expect(results()).toEqual(["complete"]);
+  });
+
+  test("gives nothing out when nobody can tell, and ends the session", async () => {
+    const { verify, identityProvider, marks } = await setUp();
+    const fault = new StoreUnavailable("away");
+    marks.faults.failNext("look", fault);
+    expect(await rejectionOf(verify())).toBe(fault);
+    expect(identityProvider.methods()).toEqual(["totpGrant", "exchange", "endSession"]);
   });
 });
 

@@ -261,10 +261,51 @@ describe("faults", () => {
     expect(directory.sessions.size).toBe(0);
   });
 
+  // Threat: a refresh beside the reset brings its session back.
+  test("sessions end under a mark, from before the first until after the last", async () => {
+    const { confirm, issue, directory, marks, endings, userId } = setUp();
+    const seen: string[] = [];
+    const { endAllSessions } = directory;
+    directory.endAllSessions = async (id) => {
+      seen.push(marks.stateOf(endings.nameOf(id)));
+      await endAllSessions(id);
+      seen.push(marks.stateOf(endings.nameOf(id)));
+    };
+    await confirm(await issue());
+    expect(seen).toEqual(["underWay", "underWay", "underWay", "underWay"]);
+    expect(marks.stateOf(endings.nameOf(userId))).toBe("over");
+  });
+
+  // Threat: whatever reads a session beside the reset brings it back.
+  test("sessions end once more, also when the password is refused, and when logins need not wait any more", async () => {
+    for (const refused of [false, true]) {
+      const { confirm, issue, directory, admission, userId } = setUp();
+      const session = directory.openSession(userId, appOne.id);
+      if (refused) directory.refusePassword = () => [{ path: "password", message: "was used before" }];
+      const again: unknown[] = [];
+      directory.endSession = async (id) => void again.push(id, admission.inside);
+      await confirm(await issue()).catch((error) => expect(error).toMatchObject({ code: "VALIDATION_ERROR" }));
+      expect(again).toEqual([session, 0]);
+    }
+  });
+
+  test("without a mark nothing ends and nothing changes, and the link works again", async () => {
+    const { confirm, issue, directory, marks, user } = setUp();
+    const token = await issue();
+    const fault = new StoreUnavailable("away");
+    marks.faults.failNext("begin", fault);
+    await expect(confirm(token)).rejects.toBe(fault);
+    expect(directory.faults.calls).not.toContain("endAllSessions");
+    expect(user.password).toBe("correct horse");
+    await confirm(token);
+    expect(user.password).toBe(newPassword);
+  });
+
   test.each([
     ["getUser", "before"],
     ["isEnabled", "before"],
     ["passwordPolicy", "before"],
+    ["listSessions", "before"],
     ["endAllSessions", "before"],
     ["setPassword", "before"],
     ["setPassword", "after"],

@@ -118,6 +118,44 @@ describe("revokeAll", () => {
   });
 });
 
+// Threat: a refresh beside the end of its session brings the session back.
+test("sessions end under a mark, and not without one", async () => {
+  const { service, userId, directory, marks, endings } = setUp();
+  const state = () => marks.stateOf(endings.nameOf(userId));
+  const seen: string[] = [];
+  const { endSession, endAllSessions } = directory;
+  directory.endSession = (id) => {
+    seen.push(state());
+    return endSession(id);
+  };
+  directory.endAllSessions = (id) => {
+    seen.push(state());
+    return endAllSessions(id);
+  };
+  const session = directory.openSession(userId, appOne.id);
+  await expect(service.revoke(userId, "x".repeat(24))).rejects.toMatchObject({ code: "CONFLICT" });
+  expect(state()).toBe("none");
+  await service.revoke(userId, session);
+  expect(state()).toBe("over");
+  await service.revokeAll(userId.toUpperCase()).catch(() => undefined);
+  await service.revokeAll(userId);
+  expect([...new Set(seen), state()]).toEqual(["underWay", "over"]);
+
+  // And once more: whatever reads a session beside its end brings it back.
+  const ids = [directory.openSession(userId, appOne.id), directory.openSession(userId, appOne.id)];
+  const before = directory.faults.calls.filter((call) => call === "endSession").length;
+  expect(before).toBe(2);
+  expect(await service.revokeAll(userId)).toEqual({ revoked: ids.length });
+  expect(directory.faults.calls.filter((call) => call === "endSession")).toHaveLength(before + ids.length);
+
+  const kept = directory.openSession(userId, appOne.id);
+  marks.faults.failAlways("begin", new StoreUnavailable("away"));
+  for (const ending of [service.revoke(userId, kept), service.revokeAll(userId)]) {
+    await expect(ending).rejects.toBeInstanceOf(StoreUnavailable);
+  }
+  expect([...directory.sessions.keys()]).toEqual([kept]);
+});
+
 // Threat: an id with a path in it reaches other resources of the admin API (supabase CVE-2025-48370).
 test.each(notUsers)("%j is no user, for every operation", async (userId) => {
   const { service, directory } = setUp();

@@ -7,11 +7,14 @@ import type {
   LogoutOutcome,
   RefreshOutcome,
 } from "../../../../src/domain/ports/identity-provider.ts";
+import type { SessionRecord } from "../../../../src/domain/ports/session-directory.ts";
+import { createSessionEndings } from "../../../../src/domain/sessions/session-endings.ts";
 import { createSessionService } from "../../../../src/domain/sessions/session-service.ts";
 import { type AdmissionScript, createFakeAdmission, createFakeLimits } from "../../../fakes/admission.ts";
+import { createMemoryEndingMarks } from "../../../fakes/ending-marks.ts";
 import { createFakeIdentityProvider } from "../../../fakes/identity-provider.ts";
-import { clientOf, endUser, licensedApp, openApp, tokensWith } from "../../../fakes/people.ts";
-import { readableHash } from "../../../fakes/system.ts";
+import { clientOf, endUser, jane, licensedApp, openApp, tokensWith } from "../../../fakes/people.ts";
+import { createFakeClock, readableHash } from "../../../fakes/system.ts";
 import { codeOf, refusalOf, rejectionOf } from "../../refusal.ts";
 
 const tokens = tokensWith();
@@ -22,7 +25,10 @@ interface Scene {
   readonly script?: AdmissionScript;
   readonly behaviour?: Partial<IdentityProvider>;
   readonly isLive?: () => Promise<boolean>;
+  /** Whether the session is listed; default that it is. */
+  readonly listed?: () => Promise<boolean>;
 }
+const record: SessionRecord = { id: tokens.sessionId, clientIds: [openApp.id], startedAt: 1, lastActiveAt: 2 };
 
 function setUp(scene: Scene = {}) {
   const admission = createFakeAdmission(scene.script);
@@ -30,11 +36,26 @@ function setUp(scene: Scene = {}) {
   const identityProvider = createFakeIdentityProvider({
     refresh: async () => scene.refreshed ?? { kind: "tokens", tokens },
     logout: async () => scene.loggedOut ?? { kind: "ended" },
+    endSession: async () => undefined,
+    userOf: () => jane.userId,
     ...scene.behaviour,
+  });
+  const marks = createMemoryEndingMarks();
+  const clock = createFakeClock();
+  const endings = createSessionEndings({
+    marks,
+    sessions: {
+      listSessions: async (userId) =>
+        userId === jane.userId && (await (scene.listed ?? (async () => true))()) ? [record] : [],
+    },
+    identityProvider,
+    hash: readableHash,
+    clock,
   });
   const service = createSessionService({
     admission,
     identityProvider,
+    endings,
     accessTokens: { isLive: scene.isLive ?? (async () => true) },
     clients: {
       authenticate: () => Promise.reject(new Error("not this service's business")),
@@ -46,6 +67,8 @@ function setUp(scene: Scene = {}) {
     admission,
     identityProvider,
     forgotten,
+    marks,
+    clock,
     limits: createFakeLimits(),
     refresh(given: { refreshToken?: string; as?: App; limits?: ReturnType<typeof createFakeLimits> } = {}) {
       const { refreshToken = "refresh-0", as = openApp, limits = createFakeLimits() } = given;
@@ -64,6 +87,7 @@ describe("refresh", () => {
     ]);
     expect(admission.settledFlights).toEqual([{ ticketId: "ticket-1", ttlSeconds: 10 }]);
     expect(admission.flights[0]?.buckets.map(({ policy }) => policy)).toEqual(["client"]);
+    expect(admission.flights[0]?.user).toBe(`session endings:${jane.userId}`);
     expect(limits.reported).toHaveLength(1);
   });
 
@@ -131,12 +155,13 @@ describe("refresh", () => {
   });
 
   test("of a user whose licence is gone ends the session and leaves no tokens", async () => {
-    const { refresh, identityProvider, admission } = setUp();
+    const { refresh, identityProvider, admission, marks } = setUp();
     expect(await codeOf(refresh({ as: licensedApp }))).toBe("APP_NOT_LICENSED");
     expect(identityProvider.calls.at(-1)).toEqual({
       method: "logout",
       request: { client: clientOf(licensedApp).credentials, refreshToken: tokens.refreshToken },
     });
+    expect(marks.faults.calls).toEqual(["begin", "finish"]);
     expect(admission.left.size).toBe(0);
     expect(admission.settledFlights).toHaveLength(1);
   });
@@ -155,6 +180,67 @@ describe("refresh", () => {
     expect(await refusalOf(refresh({ limits }))).toMatchObject({ code: "RATE_LIMITED", retryAfterSeconds });
     expect(identityProvider.calls).toEqual([]);
     expect(limits.reported).toHaveLength(1);
+  });
+
+  // Threat: a thief's refresh at the moment of a logout brings the session back, and nobody can see or end it.
+  describe("beside the end of sessions of the user", () => {
+    const notListed = async () => false;
+    const ended = { method: "endSession", request: tokens.sessionId };
+
+    test.each(["underWay", "over"] as const)("(%s) gives tokens of a session that is listed", async (ending) => {
+      const { refresh, identityProvider, clock } = setUp({ script: { ending } });
+      expect(await refresh()).toEqual(tokens);
+      expect(identityProvider.methods()).toEqual(["refresh"]);
+      // Of another session of the user: once the ending is over, it does not wait.
+      expect(clock.sleeps).toEqual(ending === "over" ? [] : [250]);
+    });
+
+    test.each(["underWay", "over"] as const)("(%s) ends a session that is not listed for good", async (ending) => {
+      const { refresh, identityProvider } = setUp({ script: { ending }, listed: notListed });
+      expect(await codeOf(refresh())).toBe("TOKEN_EXPIRED");
+      expect(identityProvider.methods()).toEqual(["refresh", "endSession"]);
+      expect(identityProvider.calls.at(-1)).toEqual(ended);
+    });
+
+    test.each(["listed", "endSession"] as const)("gives nothing out when %s fails, then or later", async (what) => {
+      const fault = new UpstreamUnavailable("down", "unknown");
+      const fail = () => Promise.reject(fault);
+      const { refresh, admission } = setUp({
+        script: { ending: "over" },
+        listed: what === "listed" ? fail : notListed,
+        behaviour: what === "listed" ? {} : { endSession: fail },
+      });
+      expect(await rejectionOf(refresh())).toBe(fault);
+      // What was left for a repetition goes the same way.
+      expect(admission.left.size).toBe(1);
+      expect(await rejectionOf(refresh())).toBe(fault);
+    });
+
+    test("replays tokens that were left before only while their session is listed", async () => {
+      const script: AdmissionScript = {};
+      let listed = true;
+      const { refresh, identityProvider } = setUp({ script, listed: async () => listed });
+      expect(await refresh()).toEqual(tokens);
+      script.ending = "over";
+      expect(await refresh()).toEqual(tokens);
+      listed = false;
+      expect(await codeOf(refresh())).toBe("TOKEN_EXPIRED");
+      expect(identityProvider.methods()).toEqual(["refresh", "endSession"]);
+    });
+
+    // The flight has looked at the marks of whomever the token named.
+    test("looks at the list where the token names nobody, or somebody else", async () => {
+      for (const userOf of [() => undefined, () => "99999999-9999-4999-8999-999999999999"]) {
+        const gone = setUp({ behaviour: { userOf }, listed: notListed });
+        expect(await codeOf(gone.refresh())).toBe("TOKEN_EXPIRED");
+        expect(gone.identityProvider.calls.at(-1)).toEqual(ended);
+        const there = setUp({ behaviour: { userOf } });
+        expect(await there.refresh()).toEqual(tokens);
+      }
+      const { refresh, admission } = setUp({ behaviour: { userOf: () => undefined } });
+      await refresh();
+      expect(admission.flights[0]?.user).toBe(admission.flights[0]?.flight);
+    });
   });
 
   describe("faults", () => {
@@ -186,9 +272,12 @@ describe("refresh", () => {
     });
 
     // The old token is used up by then: withholding the new one would end the session.
-    test("of leaving the tokens: they are given out all the same", async () => {
-      const { refresh } = setUp({ script: { settleFault: new StoreUnavailable("away") } });
-      expect(await refresh()).toEqual(tokens);
+    test("of leaving the tokens: they are given out all the same, if their session is listed", async () => {
+      const script = { settleFault: new StoreUnavailable("away") };
+      expect(await setUp({ script }).refresh()).toEqual(tokens);
+      const { refresh, identityProvider } = setUp({ script, listed: async () => false });
+      expect(await codeOf(refresh())).toBe("TOKEN_EXPIRED");
+      expect(identityProvider.methods()).toEqual(["refresh", "endSession"]);
     });
 
     test("of an unknown kind in leaving the tokens is not hidden", async () => {
@@ -210,11 +299,33 @@ describe("refresh", () => {
 
 describe("logout", () => {
   test("ends the session", async () => {
-    const { logout, identityProvider } = setUp();
+    const { logout, identityProvider, marks } = setUp();
     await logout();
+    expect(marks.faults.calls).toEqual(["begin", "finish"]);
     expect(identityProvider.calls).toEqual([
       { method: "logout", request: { client: clientOf(openApp).credentials, refreshToken: "refresh-0" } },
     ]);
+  });
+
+  // Threat: whatever reads the session beside the logout brings it back.
+  test.each([["ended"], ["rejected"]] as const)("that was %s ends the session once more", async (kind) => {
+    const { logout, identityProvider } = setUp({ loggedOut: { kind, sessionId: "session-0" } });
+    await logout().catch(() => undefined);
+    expect(identityProvider.calls.at(-1)).toEqual({ method: "endSession", request: "session-0" });
+  });
+
+  test("of what names no user is not marked, and is refused by whoever knows the tokens", async () => {
+    const { logout, marks } = setUp({ loggedOut: { kind: "rejected" }, behaviour: { userOf: () => undefined } });
+    expect(await codeOf(logout())).toBe("TOKEN_EXPIRED");
+    expect(marks.faults.calls).toEqual([]);
+  });
+
+  test("ends nothing without its mark", async () => {
+    const { logout, identityProvider, marks } = setUp();
+    const fault = new StoreUnavailable("away");
+    marks.faults.failNext("begin", fault);
+    expect(await rejectionOf(logout())).toBe(fault);
+    expect(identityProvider.calls).toEqual([]);
   });
 
   test.each<[LogoutOutcome, string]>([

@@ -1,0 +1,3 @@
+-- KEYS: endings.
+
+return endingState(KEYS[1])
