@@ -121,7 +121,7 @@ export const defences: readonly Defence[] = [
     file: "src/domain/sessions/session-service.ts",
     find: "if (!(await accessTokens.isLive(tokens.accessToken))) throw",
     replacement: 'if (tokens.accessToken === "") throw',
-    test: { file: "test/attack/d-tokens-and-sessions.test.ts", title: "are void after a logout" },
+    test: { file: "test/attack/d-tokens-and-sessions.test.ts", title: "are void after the disabling of the user" },
   },
   {
     name: "tokens that were issued beside the end of their session are not given out",
@@ -135,7 +135,7 @@ export const defences: readonly Defence[] = [
     file: "src/domain/sessions/session-endings.ts",
     find: "await endForGood(ended);\n        return value;",
     replacement: "return value;",
-    test: { file: "test/attack/d-tokens-and-sessions.test.ts", title: "beside the revocation of each session" },
+    test: { file: "test/attack/d-tokens-and-sessions.test.ts", title: "used and listed beside" },
   },
   {
     name: "unknown key ids are looked for at a bounded rate",
