@@ -33,8 +33,10 @@ export function writePlots(figures: readonly Figure[]): readonly string[] {
 }
 
 const rowHeight = 24;
-const labelWidth = 520;
+const labelWidth = 570;
 const barWidth = 360;
+/** Whether a figure is the floor's own, and not a ratio to it. */
+const isFloor = (name: string) => /(?<!\/) floor$/.test(name);
 const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
 /** Horizontal bars from zero to the median, each with a line from the lowest to the highest repeat. */
@@ -48,7 +50,7 @@ function chart(title: string, bars: readonly Figure[]): string {
     const width = (Number(x(value.median)) - labelWidth).toFixed(1);
     return [
       `<text x="${labelWidth - 8}" y="${y + 14}" text-anchor="end">${escaped(label)}</text>`,
-      `<rect x="${labelWidth}" y="${y + 3}" width="${width}" height="15" fill="${name.includes("floor") && !name.includes("/") ? "#9aa5b1" : "#3b6fd4"}"/>`,
+      `<rect x="${labelWidth}" y="${y + 3}" width="${width}" height="15" fill="${isFloor(name) ? "#9aa5b1" : "#3b6fd4"}"/>`,
       `<path d="M${x(value.min)} ${y + 10}H${x(value.max)}" stroke="#1a1a1a" stroke-width="1.5"/>`,
       `<text x="${labelWidth + barWidth + 8}" y="${y + 14}">${value.median.toFixed(value.median < 10 ? 2 : 0)}</text>`,
     ];
@@ -57,6 +59,7 @@ function chart(title: string, bars: readonly Figure[]): string {
   const total = labelWidth + barWidth + 70;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${total} ${height}" font-family="sans-serif" font-size="13">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="${total}" height="${height}" fill="#fff"/>`,
     `<text x="16" y="28" font-size="16" font-weight="bold">${escaped(title)}</text>`,
     ...rows,
