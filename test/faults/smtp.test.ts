@@ -40,8 +40,8 @@ async function askForMail(): Promise<TestUser> {
   const { email, password } = user;
   const sent = await within(bound, callApi(gateway, "/password/reset-send", { body: { email } }));
   expect([sent.status, sent.body]).toEqual([200, {}]);
-  for (let login = 0; login < 3; login++)
-    expect((await within(bound, callApi(gateway, "/login", { body: { email, password } }))).status).toBe(200);
+  // Once: a second login right after it would be about Keycloak's mark of the first one.
+  expect((await within(bound, callApi(gateway, "/login", { body: { email, password } }))).status).toBe(200);
   return user;
 }
 
