@@ -4,8 +4,7 @@ import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type { ClientCredentials } from "../../domain/ports/identity-provider.ts";
 import type { AdminChange } from "./admin-change.ts";
 import type { HttpAnswer, HttpCall } from "./exchange.ts";
-import type { KeycloakHttp } from "./http.ts";
-import { parseJson } from "./http.ts";
+import { type KeycloakHttp, parseJson } from "./http.ts";
 import { refusalIn, unexpectedRefusal, unusableAnswer } from "./map-errors.ts";
 import type { OAuthClient } from "./oauth-client.ts";
 

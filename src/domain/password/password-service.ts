@@ -12,7 +12,7 @@ import type { KeyedHash } from "../ports/keyed-hash.ts";
 import type { MailOutbox, MailToken } from "../ports/mail.ts";
 import type { RequestLimits } from "../ports/request-limits.ts";
 import type { SessionDirectory } from "../ports/session-directory.ts";
-import type { SessionEndings } from "../sessions/session-endings.ts";
+import type { Ended, SessionEndings } from "../sessions/session-endings.ts";
 import { brokenRules } from "./password-rules.ts";
 
 export interface PasswordService {
@@ -48,9 +48,6 @@ export interface PasswordService {
 }
 
 const passwordField = "newPassword";
-
-/** Told which sessions end. */
-type Ended = (...sessionIds: readonly string[]) => void;
 
 export function createPasswordService(deps: {
   readonly admission: Admission;

@@ -15,6 +15,9 @@ const pauseMs = 250;
 /** How often an ending that is under way is looked at again. One that was cut off stays under way until its mark ends. */
 const maxLooks = 20;
 
+/** Told the ids of sessions that were ended, or are about to be. */
+export type Ended = (...sessionIds: readonly string[]) => void;
+
 /**
  * Ends sessions so that they stay ended. At the identity provider, whatever reads a session beside its end can bring it back:
  * its tokens work, no list shows it, and only its id still ends it. Two things are done about that:
@@ -29,13 +32,10 @@ export interface SessionEndings {
    * is ended.
    *
    * @param userId undefined: the token names nobody, so that there is nobody to mark
-   * @param work calls `ended` with the ids of sessions that it has ended or is about to end
+   * @param work tells `ended` what it ends
    * @throws StoreUnavailable: there is no mark, and the work was not started
    */
-  run<T>(
-    userId: string | undefined,
-    work: (ended: (...sessionIds: readonly string[]) => void) => Promise<T>,
-  ): Promise<T>;
+  run<T>(userId: string | undefined, work: (ended: Ended) => Promise<T>): Promise<T>;
   /** The store's name of the user. */
   nameOf(userId: string): string;
   look(userId: string): Promise<EndingState>;
