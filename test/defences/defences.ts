@@ -17,9 +17,9 @@ export interface Defence {
 export const defences: readonly Defence[] = [
   {
     name: "an attempt is counted before its password goes to Keycloak",
-    file: "src/adapters/redis/scripts/gate.lua",
-    find: "setCount(state, waiter.counter, (state[waiter.counter] or 0) + 1, now + waiter.lockMs)",
-    replacement: "setCount(state, waiter.counter, state[waiter.counter] or 0, now + waiter.lockMs)",
+    file: "src/adapters/redis/scripts/holder.lua",
+    find: "setCount(state, counter, (state[counter] or 0) + 1, now + waiter.lockMs)",
+    replacement: "setCount(state, counter, state[counter] or 0, now + waiter.lockMs)",
     test: { file: "test/attack/a-lockout-and-limits.test.ts", title: "for a known address" },
   },
   {
@@ -49,7 +49,7 @@ export const defences: readonly Defence[] = [
   {
     name: "an IPv6 address counts with its /64",
     file: "src/limits/address-subject.ts",
-    find: "if (!isIPv6(address)) return address;",
+    find: 'if (!address.includes(":")) return address;',
     replacement: "return address;",
     test: { file: "test/attack/a-lockout-and-limits.test.ts", title: "per address" },
   },

@@ -111,7 +111,7 @@ export function endingMarksSuite(engine: string, start: StartEngine): void {
       const flight = freshFlight();
       const leader = await lead(one, flight);
       const waiting = two.admission.enterFlight(flight, [slowBucket("client", 9)]);
-      await until(async () => (await store.stored()).some(({ key }) => key === keys.flight(flight).queue));
+      await store.untilFlightWaits(flight);
       const mark = await marks.begin(flight.user);
       await one.admission.settleFlight(leader, { value: "left", ttlSeconds: 10 });
       expect(await waiting).toMatchObject({ kind: "replayed", value: "left", ending: "underWay" });

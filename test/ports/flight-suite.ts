@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { keys } from "../../src/adapters/redis/keys.ts";
 import type { FlightEntry, FlightTicket } from "../../src/domain/ports/admission.ts";
 import { until } from "../support/redis.ts";
 import type { StartEngine } from "./engines.ts";
@@ -9,9 +8,6 @@ import { freshFlight, type Instance, slowBucket, useEngine } from "./harness.ts"
 export function flightSuite(engine: string, start: StartEngine): void {
   describe(`a flight on ${engine}`, () => {
     const store = useEngine(start);
-
-    const hasWaiters = async (flight: FlightEntry) =>
-      (await store.stored()).some(({ key }) => key === keys.flight(flight).queue);
 
     async function lead({ admission }: Instance, flight: FlightEntry): Promise<FlightTicket> {
       const entry = await admission.enterFlight(flight, []);
@@ -42,9 +38,9 @@ export function flightSuite(engine: string, start: StartEngine): void {
       const flight = freshFlight();
       const leader = await lead(one, flight);
       const next = lead(one, flight);
-      await until(() => hasWaiters(flight));
+      await store.untilFlightWaits(flight);
       await one.admission.settleFlight(leader);
-      expect(await hasWaiters(flight)).toBe(false);
+      expect(await store.waitingForFlight(flight)).toBe(0);
       expect((await next).id).not.toBe(leader.id);
     });
 
@@ -78,7 +74,7 @@ export function flightSuite(engine: string, start: StartEngine): void {
       const leader = await lead(one, flight);
       const bucket = slowBucket("client", 9);
       const waiting = deaf.admission.enterFlight(flight, [bucket]);
-      await until(() => hasWaiters(flight));
+      await store.untilFlightWaits(flight);
       const value = JSON.stringify({ text: "two words\n\u00e4\u{1f511} \0", list: [" "] });
       await one.admission.settleFlight(leader, { value, ttlSeconds: 10 });
       expect(await waiting).toMatchObject({ kind: "replayed", value, buckets: [{ remaining: 8 }] });

@@ -31,8 +31,24 @@ export interface Harness {
   waiting(account: string): Promise<number>;
   /** Resolves when so many entries wait for the account's gate. */
   untilWaiting(account: string, count: number): Promise<void>;
+  waitingForFlight(flight: FlightEntry): Promise<number>;
+  /** Resolves when somebody waits for the flight's leader. */
+  untilFlightWaits(flight: FlightEntry): Promise<void>;
   /** Clients of the store's nodes, for a look behind the adapter. */
   nodes(): readonly Redis[];
+}
+
+/** A gate's state as it lies in the store, as far as tests read it; empty without one. */
+export interface StoredGate {
+  readonly waiters?: readonly unknown[];
+  readonly password?: number;
+  readonly lockedUntil?: number;
+  readonly invalidatedAt?: number;
+}
+
+export async function storedGate(client: Redis | Cluster, key: string): Promise<StoredGate> {
+  const read = "local state = redis.call('GET', KEYS[1]) return state and cjson.encode(cmsgpack.unpack(state)) or '{}'";
+  return JSON.parse((await client.eval(read, 1, key)) as string);
 }
 
 /** A name that no other test uses, of the form of a keyed hash. */
@@ -76,7 +92,7 @@ export function useEngine(start: StartEngine): Harness {
     await engine?.stop();
   });
 
-  const waiting = (account: string) => raw.llen(keys.account(account).queue);
+  const waitingAt = async (key: string) => (await storedGate(raw, key)).waiters?.length ?? 0;
 
   return {
     async instance(options = {}) {
@@ -88,8 +104,10 @@ export function useEngine(start: StartEngine): Harness {
       return { connection, admission };
     },
     stored: () => readNodes(engine.ports),
-    waiting,
-    untilWaiting: (account, count) => until(async () => (await waiting(account)) === count),
+    waiting: (account) => waitingAt(keys.account(account)),
+    untilWaiting: (account, count) => until(async () => (await waitingAt(keys.account(account))) === count),
+    waitingForFlight: (flight) => waitingAt(keys.flight(flight).state),
+    untilFlightWaits: (flight) => until(async () => (await waitingAt(keys.flight(flight).state)) > 0),
     nodes: () => (raw instanceof Cluster ? raw.nodes("master") : [raw]),
   };
 }

@@ -57,7 +57,7 @@ export function hygieneSuite(engine: string, start: StartEngine): void {
       expect(stored.length).toBeGreaterThan(4);
       expect(stored.filter(({ ttlMs }) => ttlMs <= 0)).toEqual([]);
       expect(
-        stored.filter(({ key }) => !/^hg:\{[A-Za-z0-9_.:-]+\}:(b:[a-z]+|s|q|f[sqv]:[A-Za-z0-9_-]+|se|m|p)$/.test(key)),
+        stored.filter(({ key }) => !/^hg:\{[A-Za-z0-9_.:-]+\}:(b:[a-z]+|a|fv?:[A-Za-z0-9_-]+|se|m|p)$/.test(key)),
       ).toEqual([]);
     });
 

@@ -7,7 +7,7 @@ import { systemRandom } from "../../src/adapters/system.ts";
 import { StoreUnavailable } from "../../src/domain/ports/faults.ts";
 import { succeeds, until } from "../support/redis.ts";
 import { type ReplicatedRedis, startReplicatedRedis } from "../support/redis-replicas.ts";
-import { freshName, passwordBudget, slowBucket, ticketOf } from "./harness.ts";
+import { freshName, passwordBudget, slowBucket, storedGate, ticketOf } from "./harness.ts";
 
 // Threat: a replica becomes the master before it has the last counts, and every guess since is forgotten. (Redis replicates
 // after it has answered; Jepsen's reports on Redis count what a failover loses.)
@@ -38,8 +38,8 @@ async function open({ replicas = 1, timeoutMs = 200, ...options }: Partial<Redis
 type Waiting = { readonly replicas?: number; readonly timeoutMs?: number };
 
 const attemptOf = (account: string) => ({ account, attempt: passwordBudget });
-const countAt = async (client: Redis | undefined, account: string) =>
-  Number(await client?.hget(keys.account(account).state, "password"));
+const gateAt = (client: Redis | undefined, account: string) => storedGate(client as Redis, keys.account(account));
+const countAt = async (client: Redis | undefined, account: string) => (await gateAt(client, account)).password;
 /** How often the master was asked to wait since its statistics were reset. */
 async function waitsAsked(): Promise<number> {
   const statistics = (await master?.info("commandstats")) ?? "";
@@ -54,11 +54,11 @@ test("an attempt is admitted, and a lock told, when the replica has it", async (
     expect(await countAt(replica, account)).toBe(attempt);
     await admission.settleAccount(ticket, "failed", passwordBudget);
   }
-  expect(Number(await replica?.hget(keys.account(account).state, "lockedUntil"))).toBeGreaterThan(0);
+  expect((await gateAt(replica, account)).lockedUntil).toBeGreaterThan(0);
   await admission.invalidateChallenges(account);
-  expect(await replica?.hget(keys.account(account).state, "invalidatedAt")).toBe(
-    await master?.hget(keys.account(account).state, "invalidatedAt"),
-  );
+  const { invalidatedAt } = await gateAt(master, account);
+  expect(invalidatedAt).toBeGreaterThan(0);
+  expect(await gateAt(replica, account)).toMatchObject({ invalidatedAt });
 });
 
 test("a wrong attempt is not told when the replica does not get its lock; it is a lock all the same", async () => {
@@ -87,8 +87,7 @@ test("an attempt that the replica does not get is refused, given back, and leave
 test("an attempt that is handed the gate is admitted when the replica has its count", async () => {
   const { admission } = await open({ waitMs: 30_000 });
   const account = freshName();
-  const waiting = async (count: number) =>
-    until(async () => (await master?.llen(keys.account(account).queue)) === count);
+  const waiting = async (count: number) => until(async () => (await gateAt(master, account)).waiters?.length === count);
   const first = ticketOf(await admission.enterAccount(attemptOf(account), []));
   const [second, third] = [1, 2].map(() => admission.enterAccount(attemptOf(account), []));
   await waiting(2);

@@ -7,7 +7,7 @@ import type { RedisConnection } from "./connect.ts";
 import { createPassGate, type Gate, type Passage } from "./gate.ts";
 import { keys } from "./keys.ts";
 import { createRedelivery } from "./redelivery.ts";
-import { bucketArguments, parseDecision, parseVerdict } from "./reply.ts";
+import { bucketArguments, parseDecision, parseVerdict, type Words } from "./reply.ts";
 import { loadAdmissionScripts, type Script } from "./scripts.ts";
 import { createWaiters } from "./waiters.ts";
 
@@ -54,16 +54,16 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
   const redelivery = createRedelivery({ keepMs: leaseMs });
   const common = [leaseMs, keepInvalidatedMs] as const;
 
-  const verdictOf = async (script: Script, gateKeys: readonly string[], id: string) =>
-    parseVerdict((await connection.run(script, gateKeys, [...common, id])) as string[]);
+  const verdictOf = async (script: Script, state: string, id: string) =>
+    parseVerdict((await connection.run(script, [state], [...common, id])) as Words);
 
-  function gateOf(name: string, gateKeys: readonly string[], leave: Script, enter: Gate["enter"]): Gate {
+  function gateOf(name: string, state: string, leave: Script, enter: Gate["enter"]): Gate {
     return {
       name,
       enter,
-      poll: (id) => verdictOf(scripts.poll, gateKeys, id),
+      poll: (id) => verdictOf(scripts.poll, state, id),
       leave: async (id) => {
-        await redelivery.deliver(() => connection.run(leave, gateKeys, [...common, id]));
+        await redelivery.deliver(() => connection.run(leave, [state], [...common, id]));
       },
     };
   }
@@ -91,20 +91,17 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
     },
 
     async enterAccount({ account, attempt, notInvalidatedSince }, buckets, signal) {
-      const { state, queue } = keys.account(account);
-      const gate = gateOf(account, [state, queue], scripts.leaveAccount, async (id, waiting, own) => {
+      const state = keys.account(account);
+      const gate = gateOf(account, state, scripts.leaveAccount, async (id, waiting, own) => {
         const args = [
           ...[...common, id, channel, waiting.waitMs, waiting.queueLimit],
           ...[attempt?.counter ?? absent, ...budgetArguments(attempt), notInvalidatedSince ?? absent],
           ...bucketArguments(own),
         ];
-        return parseDecision(
-          await connection.run(scripts.enterAccount, [state, queue, ...own.map(keys.bucket)], args),
-          own,
-        );
+        return parseDecision(await connection.run(scripts.enterAccount, [state, ...own.map(keys.bucket)], args), own);
       });
       // Whoever hands the gate over does not wait for replicas to have the count of the next attempt.
-      const confirm = (id: string) => verdictOf(scripts.confirm, [state, queue], id);
+      const confirm = (id: string) => verdictOf(scripts.confirm, state, id);
       const confirmed = connection.replicated ? { ...gate, confirm } : gate;
       const entry = result({ key: account }, await track(pass(confirmed, buckets, signal)));
       if (entry.kind === "replayed") throw new Error("An account's gate answered with a value");
@@ -112,11 +109,11 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
     },
 
     async settleAccount({ id, key }, attemptResult, budget) {
-      const { state, queue } = keys.account(key);
+      const state = keys.account(key);
       const settle = (outcome: AttemptResult) => {
         // Of the others, a loss leaves the attempt counted.
         const script = outcome === "failed" ? scripts.settleWrong : scripts.settleAccount;
-        return connection.run(script, [state, queue], [...common, id, outcome, ...budgetArguments(budget)]);
+        return connection.run(script, [state], [...common, id, outcome, ...budgetArguments(budget)]);
       };
       // Whoever is told that it failed gives out no tokens: said again, it is no complete login.
       const again = attemptResult === "complete" ? "returned" : attemptResult;
@@ -124,43 +121,43 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
         () => settle(attemptResult),
         () => settle(again),
       );
-      const [locked, returns] = reply as [string, string];
-      return { locked: locked === "1", consecutiveReturns: Number(returns) };
+      const [locked, consecutiveReturns] = reply as [number, number];
+      return { locked: locked === 1, consecutiveReturns };
     },
 
     async enterFlight({ user, flight }, buckets, signal) {
-      const { state, queue, value, endings } = keys.flight({ user, flight });
-      const gate = gateOf(user, [state, queue], scripts.leave, async (id, waiting, own) => {
+      const { state, value, endings } = keys.flight({ user, flight });
+      const gate = gateOf(user, state, scripts.leave, async (id, waiting, own) => {
         const args = [...common, id, channel, waiting.waitMs, waiting.queueLimit, ...bucketArguments(own)];
-        const scriptKeys = [state, queue, value, endings, ...own.map(keys.bucket)];
+        const scriptKeys = [state, value, ...own.map(keys.bucket), endings];
         return parseDecision(await connection.run(scripts.enterFlight, scriptKeys, args), own);
       });
       return result({ user, flight }, await track(pass(gate, buckets, signal)));
     },
 
     async settleFlight({ id, ...entry }, leave) {
-      const { state, queue, value, endings } = keys.flight(entry);
-      const scriptKeys = [state, queue, value, endings];
+      const { state, value, endings } = keys.flight(entry);
+      const scriptKeys = [state, value, endings];
       const args = [...common, id, ...(leave === undefined ? [] : [leave.ttlSeconds * 1000, leave.value])];
       const reply = await redelivery.deliver(() => connection.run(scripts.settleFlight, scriptKeys, args));
       return reply as EndingState;
     },
 
     async lockoutState(account) {
-      const { state, queue } = keys.account(account);
-      const reply = (await connection.run(scripts.lockoutState, [state, queue], common)) as string[];
-      const [lockedUntil = 0, lockRemainingMs = 0, passwordAttempts = 0, mfaAttempts = 0] = reply.map(Number);
+      const state = keys.account(account);
+      const reply = await connection.run(scripts.lockoutState, [state], common);
+      const [lockedUntil, lockRemainingMs, passwordAttempts, mfaAttempts] = reply as [number, number, number, number];
       return { lockedUntil: lockedUntil || undefined, lockRemainingMs, passwordAttempts, mfaAttempts };
     },
 
     async unlock(account) {
-      const { state, queue } = keys.account(account);
-      await connection.run(scripts.unlock, [state, queue], common);
+      const state = keys.account(account);
+      await connection.run(scripts.unlock, [state], common);
     },
 
     async invalidateChallenges(account) {
-      const { state, queue } = keys.account(account);
-      await connection.run(scripts.invalidate, [state, queue], common);
+      const state = keys.account(account);
+      await connection.run(scripts.invalidate, [state], common);
     },
 
     async close() {

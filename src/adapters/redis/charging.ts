@@ -53,9 +53,9 @@ export function createDecide(connection: RedisConnection, scripts: AdmissionScri
   }
 
   return async (buckets, gate) => {
+    if (buckets.length === 0 && gate === undefined) return { verdict: { kind: "charged" }, buckets: [] };
     const parts = connection.cluster ? split(buckets, gate) : [gate === undefined ? { buckets } : { buckets, gate }];
-    const [only] = parts;
-    if (only === undefined) return { verdict: { kind: "charged" }, buckets: [] };
+    const [only] = parts as [Part];
     if (parts.length === 1) return run(only);
 
     const outcomes = await Promise.allSettled(parts.map(run));

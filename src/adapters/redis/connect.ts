@@ -1,4 +1,4 @@
-import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
+import { Cluster, type ClusterOptions, Command, Redis, type RedisOptions } from "ioredis";
 import { gatherWrites } from "./gathered-writes.ts";
 import { keys } from "./keys.ts";
 import { parseRedisUrl, type RedisAddress } from "./redis-url.ts";
@@ -97,11 +97,14 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
     call,
     run: (script, scriptKeys, args) =>
       call(async (to) => {
-        const operands = [...scriptKeys, ...args.map(String)];
-        const send = (command: "eval" | "evalsha", code: string) =>
-          script.replicated && replicated !== undefined
-            ? replicated.send((batch) => batch[command](code, scriptKeys.length, ...operands))
-            : to[command](code, scriptKeys.length, ...operands);
+        const send = (name: "eval" | "evalsha", code: string) => {
+          const operands = [...scriptKeys, ...args];
+          if (script.replicated && replicated !== undefined) {
+            return replicated.send((batch) => batch[name](code, scriptKeys.length, ...operands));
+          }
+          // The client's method of that name makes the same of it, by way of two more copies.
+          return to.sendCommand(new Command(name, [code, scriptKeys.length, ...operands], { replyEncoding: "utf8" }));
+        };
         if (script.whole) return send("eval", script.source);
         try {
           return await send("evalsha", script.sha1);

@@ -19,12 +19,11 @@ const tagged = (name: string) => `hg:{${checked(name)}}`;
 export const keys = {
   /** String: when the bucket is full again. */
   bucket: (bucket: Bucket): string => `${tagged(bucket.subject)}:b:${checked(bucket.policy)}`,
-  /** Hash: holder, counts, lock; list: the waiters. */
-  account: (account: string) => ({ state: `${tagged(account)}:s`, queue: `${tagged(account)}:q` }),
-  /** The same for a flight, the string that its leader left, and the endings that it looks at. */
+  /** String, MessagePack: the account's holder, waiters, counts and lock; see `scripts/state.lua`. */
+  account: (account: string): string => `${tagged(account)}:a`,
+  /** The same of a flight, the string that its leader left, and the endings that it looks at. */
   flight: ({ user, flight }: FlightEntry) => ({
-    state: `${tagged(user)}:fs:${checked(flight)}`,
-    queue: `${tagged(user)}:fq:${checked(flight)}`,
+    state: `${tagged(user)}:f:${checked(flight)}`,
     value: `${tagged(user)}:fv:${checked(flight)}`,
     endings: keys.endings(user),
   }),

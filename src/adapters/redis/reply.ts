@@ -18,8 +18,11 @@ export interface Decision {
   readonly buckets: readonly BucketState[];
 }
 
-/** Reads the words of a verdict; `buckets` are those that the script was given. */
-export function parseVerdict(words: readonly string[], buckets: readonly Bucket[] = []): Verdict {
+/** The words of a verdict: numbers are numbers in a script's answer, and text in the word of a turn. */
+export type Words = readonly (string | number)[];
+
+/** Reads a verdict; `buckets` are those that the script was given. */
+export function parseVerdict(words: Words, buckets: readonly Bucket[] = []): Verdict {
   const [kind, first = "", second = ""] = words;
   switch (kind) {
     case "charged":
@@ -31,13 +34,13 @@ export function parseVerdict(words: readonly string[], buckets: readonly Bucket[
     case "invalidated":
       return { kind };
     case "granted":
-      return { kind, followsAnother: first === "1", storeTime: Number(second) };
+      return { kind, followsAnother: Number(first) === 1, storeTime: Number(second) };
     case "limited":
       return { kind, policy: buckets[Number(first) - 1]?.policy ?? "", retryAfterSeconds: seconds(second) };
     case "locked":
       return { kind, retryAfterSeconds: seconds(first) };
     case "replayed":
-      return { kind, value: first, ending: second as EndingState };
+      return { kind, value: String(first), ending: second as EndingState };
     default:
       throw new Error(`A script answered with an unknown verdict: ${kind}`);
   }
@@ -45,15 +48,15 @@ export function parseVerdict(words: readonly string[], buckets: readonly Bucket[
 
 /** Reads the answer of a script that was given buckets. */
 export function parseDecision(reply: unknown, buckets: readonly Bucket[]): Decision {
-  const [words, numbers] = reply as [string[], string[]];
+  const [words, numbers] = reply as [Words, number[]];
   return {
     verdict: parseVerdict(words, buckets),
     buckets: buckets.map(({ policy, limit, windowSeconds }, index) => ({
       policy,
       limit,
       windowSeconds,
-      remaining: Number(numbers[2 * index]),
-      resetSeconds: Math.ceil(Number(numbers[2 * index + 1]) / 1000),
+      remaining: numbers[2 * index] as number,
+      resetSeconds: Math.ceil((numbers[2 * index + 1] as number) / 1000),
     })),
   };
 }
@@ -63,6 +66,6 @@ export function bucketArguments(buckets: readonly Bucket[]): readonly number[] {
   return buckets.flatMap(({ limit, windowSeconds, afterLock }) => [limit, windowSeconds * 1000, afterLock ? 1 : 0]);
 }
 
-function seconds(milliseconds: string): number {
+function seconds(milliseconds: string | number): number {
   return Math.max(1, Math.ceil(Number(milliseconds) / 1000));
 }

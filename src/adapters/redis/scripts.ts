@@ -33,23 +33,24 @@ export function loadEndingScripts() {
  * and `leaveAccount`, which must not overtake the entry that it takes back.
  */
 export function loadAdmissionScripts() {
-  const settleAccount = load("clock", "gate", "settle-account");
-  const leave = { ...load("clock", "gate", "leave"), whole: true };
+  const gate = ["clock", "state", "holder", "waiters"];
+  const settleAccount = load(...gate, "leave-gate", "settle-account");
+  const leave = { ...load(...gate, "leave-gate", "leave"), whole: true };
   return {
     charge: load("clock", "buckets", "charge"),
     refund: load("clock", "buckets", "refund"),
-    enterAccount: { ...load("clock", "buckets", "gate", "enter-account"), replicated: true },
-    confirm: { ...load("clock", "gate", "confirm"), replicated: true },
-    enterFlight: load("clock", "buckets", "gate", "endings", "enter-flight"),
+    enterAccount: { ...load(...gate, "enter-gate", "buckets", "enter-account"), replicated: true },
+    confirm: { ...load("clock", "state", "holder", "confirm"), replicated: true },
+    enterFlight: load(...gate, "enter-gate", "buckets", "endings", "enter-flight"),
     settleAccount,
     settleWrong: { ...settleAccount, replicated: true },
-    settleFlight: load("clock", "gate", "endings", "settle-flight"),
+    settleFlight: load(...gate, "leave-gate", "endings", "settle-flight"),
     leave,
     leaveAccount: { ...leave, replicated: true },
-    poll: load("clock", "gate", "poll"),
-    lockoutState: load("clock", "gate", "lockout-state"),
-    unlock: load("clock", "gate", "unlock"),
-    invalidate: { ...load("clock", "gate", "invalidate"), replicated: true },
+    poll: load(...gate, "poll"),
+    lockoutState: load("clock", "state", "lockout-state"),
+    unlock: load("clock", "state", "unlock"),
+    invalidate: { ...load("clock", "state", "invalidate"), replicated: true },
   };
 }
 

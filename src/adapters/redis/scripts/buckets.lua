@@ -3,14 +3,13 @@
 --
 -- Arguments of a bucket: limit, window in milliseconds, "1" when it is charged only after the look at the lock.
 
-local function lookAtBuckets(firstKey, firstArgument, micros)
+-- The buckets of the keys from `firstKey` to `lastKey`; `values` are those of all keys.
+local function lookAtBuckets(values, firstKey, lastKey, firstArgument, micros)
   local buckets = {}
-  for key = firstKey, #KEYS do
+  for key = firstKey, lastKey do
     local argument = firstArgument + (key - firstKey) * 3
-    local limit = tonumber(ARGV[argument])
-    local window = tonumber(ARGV[argument + 1]) * 1000
-    local full = tonumber(redis.call('GET', KEYS[key]) or '0')
-    full = math.max(full, micros)
+    local limit, window = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1]) * 1000
+    local full = math.max(tonumber(values[key] or 0), micros)
     -- Never further away than a whole window, whatever the clock or the policy was when it was written. It is put right at
     -- once: capped anew at every look, it would come no nearer, and the bucket stay empty.
     if full > micros + window then
@@ -29,26 +28,24 @@ end
 local function refusalOf(buckets, afterLock, micros)
   for index, bucket in ipairs(buckets) do
     local wait = bucket.full + bucket.step - bucket.window - micros
-    if bucket.afterLock == afterLock and wait > 0 then
-      return { 'limited', whole(index), whole(math.ceil(wait / 1000)) }
-    end
+    if bucket.afterLock == afterLock and wait > 0 then return { 'limited', index, math.ceil(wait / 1000) } end
   end
   return nil
 end
 
-local function fillTo(bucket, full, micros)
-  bucket.full = full
-  if full > micros then
-    redis.call('SET', bucket.key, whole(full), 'PX', whole(math.ceil((full - micros) / 1000)))
-  else
-    bucket.full = micros
-    redis.call('DEL', bucket.key)
-  end
-end
-
-local function chargeBuckets(buckets, afterLock, micros)
+-- Moves the buckets of this stage, or all of them without a stage, by so many charges.
+local function chargeBuckets(buckets, charges, micros, afterLock)
   for _, bucket in ipairs(buckets) do
-    if bucket.afterLock == afterLock then fillTo(bucket, bucket.full + bucket.step, micros) end
+    if afterLock == nil or bucket.afterLock == afterLock then
+      local full = bucket.full + charges * bucket.step
+      if full > micros then
+        redis.call('SET', bucket.key, whole(full), 'PX', whole(math.ceil((full - micros) / 1000)))
+      else
+        full = micros
+        redis.call('DEL', bucket.key)
+      end
+      bucket.full = full
+    end
   end
 end
 
@@ -57,8 +54,8 @@ local function statesOf(buckets, micros)
   local states = {}
   for _, bucket in ipairs(buckets) do
     local remaining = math.floor((micros + bucket.window - bucket.full) / bucket.step)
-    states[#states + 1] = whole(math.min(remaining, bucket.limit))
-    states[#states + 1] = whole(math.ceil((bucket.full - micros) / 1000))
+    states[#states + 1] = math.min(remaining, bucket.limit)
+    states[#states + 1] = math.ceil((bucket.full - micros) / 1000)
   end
   return states
 end

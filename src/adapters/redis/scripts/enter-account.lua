@@ -1,37 +1,36 @@
 -- One decision about an attempt: buckets, lock, account bucket, revoked challenges, gate.
--- KEYS: state, queue, buckets. ARGV: lease, keepInvalidated, id, channel, waitMs, queueLimit, counter, maxAttempts, lockMs,
--- since ("-" for what is absent), three a bucket.
+-- KEYS: state, buckets. ARGV: lease, keepInvalidated, id, channel, waitMs, queueLimit, counter, maxAttempts, lockMs, since
+-- ("-" for what is absent), three a bucket.
 
-local id, channel, waitMs, queueLimit = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local waiter = {
-  id = id, channel = channel, counter = ARGV[7],
+  id = ARGV[3], channel = ARGV[4], counter = ARGV[7] ~= '-' and ARGV[7] or nil,
   maxAttempts = tonumber(ARGV[8]), lockMs = tonumber(ARGV[9]), since = tonumber(ARGV[10])
 }
 local micros = clockMicros()
 local now = math.floor(micros / 1000)
-local state = loadState(now)
-local buckets = lookAtBuckets(3, 11, micros)
+local values = redis.call('MGET', unpack(KEYS))
+local state = loadState(values[1], now)
+local buckets = lookAtBuckets(values, 2, #KEYS, 11, micros)
 
 -- A cluster client may send a command twice: the second time changes nothing.
-if state.holder == id then return { grantedAnswer(state), statesOf(buckets, micros) } end
+if state.holder and state.holder.id == waiter.id then return { grantedAnswer(state.holder), statesOf(buckets, micros) } end
 
 local refusal = refusalOf(buckets, false, micros)
 if refusal then return { refusal, statesOf(buckets, micros) } end
 
-if waiter.counter ~= '-' and state.lockedUntil then
-  chargeBuckets(buckets, false, micros)
-  return { { 'locked', whole(state.lockedUntil - now) }, statesOf(buckets, micros) }
+if waiter.counter and state.lockedUntil then
+  chargeBuckets(buckets, 1, micros, false)
+  return { { 'locked', state.lockedUntil - now }, statesOf(buckets, micros) }
 end
 
 refusal = refusalOf(buckets, true, micros)
 if refusal then return { refusal, statesOf(buckets, micros) } end
-chargeBuckets(buckets, false, micros)
-chargeBuckets(buckets, true, micros)
+chargeBuckets(buckets, 1, micros)
 
 if waiter.since and state.invalidatedAt and state.invalidatedAt >= waiter.since then
   return { { 'invalidated' }, statesOf(buckets, micros) }
 end
 
-local answer = enterGate(state, waiter, waitMs, queueLimit, now)
+local answer = enterGate(state, waiter, tonumber(ARGV[5]), tonumber(ARGV[6]), now)
 saveState(state, now)
 return { answer, statesOf(buckets, micros) }

@@ -2,6 +2,6 @@
 -- KEYS: buckets. ARGV: three a bucket.
 
 local micros = clockMicros()
-local buckets = lookAtBuckets(1, 1, micros)
-for _, bucket in ipairs(buckets) do fillTo(bucket, bucket.full - bucket.step, micros) end
+local buckets = lookAtBuckets(redis.call('MGET', unpack(KEYS)), 1, #KEYS, 1, micros)
+chargeBuckets(buckets, -1, micros)
 return { { 'refunded' }, statesOf(buckets, micros) }

@@ -1,19 +1,17 @@
 -- Ends a flight. A value is kept for everyone who comes, and all waiters are told to come again; without one the next waiter
 -- leads. Tells whether sessions of the user are being ended, whoever asks.
--- KEYS: state, queue, value, endings. ARGV: lease, keepInvalidated, id, and with a value: ttlMs, value.
+-- KEYS: state, value, endings. ARGV: lease, keepInvalidated, id, and with a value: ttlMs, value.
 
-local id, ttlMs, value = ARGV[3], ARGV[4], ARGV[5]
+local ttlMs, value = ARGV[4], ARGV[5]
 local now = clockMs()
-local state = loadState(now)
-if state.holder ~= id then return endingState(KEYS[4]) end
+local state = loadState(redis.call('GET', KEYS[1]), now)
+if not state.holder or state.holder.id ~= ARGV[3] then return endingState(KEYS[3]) end
 
 if value then
-  redis.call('SET', KEYS[3], value, 'PX', ttlMs)
-  for _, line in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do tell(parseWaiter(line), { 'recheck' }) end
-  redis.call('DEL', KEYS[2])
+  redis.call('SET', KEYS[2], value, 'PX', ttlMs)
+  for _, waiter in ipairs(state.waiters or {}) do waitersOf(state, now).tell(waiter, { 'recheck' }) end
+  state.waiters = nil
 end
-freeGate(state)
-state.endedAt = now
-promote(state, now)
+freeGate(state, now, now)
 saveState(state, now)
-return endingState(KEYS[4])
+return endingState(KEYS[3])
