@@ -110,12 +110,20 @@ function schemaOf(route: RouteConfig, status: number): z.ZodType | undefined {
 }
 
 /** Paths of what the schema has left out of the answer. */
-function undeclaredFields(given: unknown, parsed: unknown, path = ""): string[] {
-  if (typeof given !== "object" || given === null || typeof parsed !== "object" || parsed === null) return [];
-  return Object.entries(given).flatMap(([key, value]) => {
-    if (value === undefined) return [];
-    const at = path === "" ? key : `${path}.${key}`;
-    if (!Object.hasOwn(parsed, key)) return [at];
-    return undeclaredFields(value, (parsed as Record<string, unknown>)[key], at);
-  });
+function undeclaredFields(given: unknown, parsed: unknown): readonly string[] {
+  const paths: string[] = [];
+  collectUndeclared(given, parsed, "", paths);
+  return paths;
+}
+
+function collectUndeclared(given: unknown, parsed: unknown, prefix: string, paths: string[]): void {
+  if (typeof given !== "object" || given === null || typeof parsed !== "object" || parsed === null) return;
+  for (const key of Object.keys(given)) {
+    const value = (given as Record<string, unknown>)[key];
+    if (value === undefined) continue;
+    if (!Object.hasOwn(parsed, key)) paths.push(prefix + key);
+    else if (typeof value === "object") {
+      collectUndeclared(value, (parsed as Record<string, unknown>)[key], `${prefix}${key}.`, paths);
+    }
+  }
 }

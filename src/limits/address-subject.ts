@@ -1,5 +1,3 @@
-import { isIPv6 } from "node:net";
-
 /** Hextets of an IPv6 address that name a network: /64 is what one customer commonly gets. */
 const networkHextets = 4;
 
@@ -9,7 +7,7 @@ const networkHextets = 4;
  * @param address canonical: RFC 5952 form, mapped IPv4 addresses as plain IPv4
  */
 export function addressSubject(address: string): string {
-  if (!isIPv6(address)) return address;
+  if (!address.includes(":")) return address;
   const [head = "", tail] = address.split("::");
   const hextets = head === "" ? [] : head.split(":");
   if (tail !== undefined) {

@@ -35,8 +35,6 @@ export function createRequestLimiter(deps: {
         { policy: "client", subject: clientId, ...policies.client },
         { policy: "address", subject: hash("address", addressSubject(address)), ...policies.address },
       ];
-      let states: readonly BucketState[] = [];
-
       function take(): readonly Bucket[] {
         const taken = rest;
         rest = [];
@@ -45,17 +43,20 @@ export function createRequestLimiter(deps: {
       function report(reported: readonly BucketState[]): void {
         const shown = reported.filter(({ policy }) => policy !== "account");
         // A service that has found the buckets charged reports its account's only.
-        if (shown.length > 0) states = shown;
+        if (shown.length > 0) held.states = shown;
       }
 
-      return {
+      const held = {
+        states: [] as readonly BucketState[],
         take,
         report,
-        account: (account) => ({ policy: "account", subject: account, ...policies.account, afterLock: true }),
-        get states() {
-          return states;
-        },
-        async chargeRest() {
+        account: (account: string): Bucket => ({
+          policy: "account",
+          subject: account,
+          ...policies.account,
+          afterLock: true,
+        }),
+        async chargeRest(): Promise<void> {
           const buckets = take();
           if (buckets.length === 0) return;
           const charge = await admission.charge(buckets);
@@ -65,6 +66,7 @@ export function createRequestLimiter(deps: {
           }
         },
       };
+      return held;
     },
   };
 }

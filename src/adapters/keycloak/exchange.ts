@@ -42,11 +42,24 @@ export function startExchange(dispatcher: Dispatcher, options: Dispatcher.Dispat
   let status = 0;
   let headers: Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2] = {};
   const chunks: Buffer[] = [];
+  const exchange = {
+    answer,
+    sent: false,
+    abort(reason: Error) {
+      aborted = reason;
+      controller?.abort(reason);
+      reject(reason);
+    },
+  };
 
   dispatcher.dispatch(options, {
     onRequestStart(started) {
-      if (aborted !== undefined) started.abort(aborted);
-      else controller = started;
+      if (aborted !== undefined) {
+        started.abort(aborted);
+        return;
+      }
+      controller = started;
+      exchange.sent = true;
     },
     onResponseStart(_controller, statusCode, received) {
       // The last one is the answer: those below 200 announce it.
@@ -70,15 +83,5 @@ export function startExchange(dispatcher: Dispatcher, options: Dispatcher.Dispat
     },
   });
 
-  return {
-    answer,
-    get sent() {
-      return controller !== undefined;
-    },
-    abort(reason) {
-      aborted = reason;
-      controller?.abort(reason);
-      reject(reason);
-    },
-  };
+  return exchange;
 }

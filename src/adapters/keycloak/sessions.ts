@@ -4,7 +4,7 @@ import type { AdminApi } from "./admin.ts";
 import { type KeycloakHttp, parseJson } from "./http.ts";
 import { canBeRefreshToken, isSessionId, isUuid } from "./ids.ts";
 import { text } from "./json.ts";
-import { jwtPart } from "./jwt.ts";
+import { jwtClaims } from "./jwt.ts";
 import {
   isClientRefusal,
   type Refusal,
@@ -63,7 +63,7 @@ export function createSessions(deps: {
 
   return {
     userOf(refreshToken) {
-      const userId = text(jwtPart(refreshToken, 1)?.["sub"]);
+      const userId = text(jwtClaims(refreshToken)?.["sub"]);
       return isUuid(userId) ? userId.toLowerCase() : undefined;
     },
     async logout({ client, refreshToken }) {
@@ -77,7 +77,7 @@ export function createSessions(deps: {
       const outcome = await endSessionOf(client, refreshToken);
       if (outcome.kind !== "ended") return outcome;
       // Keycloak has verified the token before it ended anything.
-      const sessionId = text(jwtPart(refreshToken, 1)?.["sid"]);
+      const sessionId = text(jwtClaims(refreshToken)?.["sid"]);
       return { kind: active ? "ended" : "rejected", ...(isSessionId(sessionId) && { sessionId }) };
     },
     async endSession(sessionId) {

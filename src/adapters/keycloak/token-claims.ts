@@ -2,7 +2,7 @@ import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type { IssuedTokens, SubjectToken, UserClaims } from "../../domain/ports/identity-provider.ts";
 import { isSessionId } from "./ids.ts";
 import { fieldsOf, text } from "./json.ts";
-import { jwtPart } from "./jwt.ts";
+import { jwtClaims } from "./jwt.ts";
 import type { OrganizationNames } from "./organizations.ts";
 import type { TokenAnswer } from "./token-endpoint.ts";
 
@@ -41,7 +41,7 @@ export async function toIssuedTokens(answer: TokenAnswer, organizationName: Orga
   if (claims === undefined) throw incomplete("ID token");
   if (refreshToken === "") throw incomplete("refresh token");
   // It came straight from Keycloak over the gateway's own connection; the signature is not checked.
-  const expiresAt = jwtPart(accessToken, 1)?.["exp"];
+  const expiresAt = jwtClaims(accessToken)?.["exp"];
   if (typeof expiresAt !== "number") throw incomplete("end of the access token");
   return {
     sessionId: sessionOf(answer),

@@ -54,8 +54,8 @@ export function createTokenEndpoint(deps: {
   /** The last header that has passed: the same for every token of a signing key. */
   let goodHeader: string | undefined;
 
-  function checkHeader(idToken: string): void {
-    const header = jwtPart(idToken, 0);
+  function checkHeader(part: string | undefined): void {
+    const header = jwtPart(part);
     if (header === undefined) throw unusable("ID token");
     if (!signingAlgorithms.includes(text(header["alg"])) || header["crit"] !== undefined) throw unusable("algorithm");
   }
@@ -65,10 +65,11 @@ export function createTokenEndpoint(deps: {
    * check of its signature.
    */
   function checkIdToken(idToken: string, clientId: string): Readonly<Record<string, unknown>> {
-    const [header = "", , signature, ...more] = idToken.split(".");
-    const claims = jwtPart(idToken, 1);
-    if (claims === undefined || signature === undefined || more.length > 0) throw unusable("ID token");
-    if (header !== goodHeader) checkHeader(idToken);
+    const parts = idToken.split(".");
+    const [header, payload] = parts;
+    const claims = jwtPart(payload);
+    if (claims === undefined || parts.length !== 3) throw unusable("ID token");
+    if (header !== goodHeader) checkHeader(header);
     goodHeader = header;
     const { iss, aud, azp, sub, exp, iat } = claims;
     if (iss !== issuer) throw unusable("issuer");

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import { type ValidationIssue, validationError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
@@ -40,8 +41,21 @@ export function requireValidEndUser(c: GatewayContext): void {
   if (issues.length > 0) throw validationError(issues);
 }
 
+/** Of open connections: looking at an address costs more than remembering it. */
+const peers = new WeakMap<Socket, string>();
+
 /** The address of the other end of the connection. */
 export function peerAddress(c: GatewayContext): string {
+  const { socket } = c.env.incoming;
+  let peer = peers.get(socket);
+  if (peer === undefined) {
+    peer = readPeerAddress(c);
+    peers.set(socket, peer);
+  }
+  return peer;
+}
+
+function readPeerAddress(c: GatewayContext): string {
   const { address = "" } = getConnInfo(c).remote;
   // A link-local peer's zone names an interface of this machine.
   const canonical = canonicalIpAddress(address.replace(/%.*$/, ""));
