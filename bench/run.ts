@@ -3,7 +3,6 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { createSteps } from "../src/dev/steps.ts";
-import { setup } from "../test/support/setup.ts";
 import { ensureTools } from "../test/support/tools.ts";
 import { writePlots } from "./plots.ts";
 import { createResults, isMet, toJson } from "./results.ts";
@@ -41,7 +40,6 @@ if (unknown.length > 0) {
 }
 
 await ensureTools(steps);
-const stopKeycloak = wanted.includes(keycloak.name) ? await setup() : undefined;
 const world = await startWorld();
 const results = createResults((line) => steps.say(line));
 const effort = values.quick ? efforts.quick : efforts.full;
@@ -52,7 +50,6 @@ try {
   }
 } finally {
   await world.close();
-  await stopKeycloak?.();
 }
 
 if (values.json !== undefined) writeFileSync(values.json, `${toJson(results.figures)}\n`);

@@ -1,13 +1,14 @@
 // A Keycloak that does no work: canned answers of the real size, at once or after a delay, or as slowly as hashing makes them.
-// PORT: where to listen. STUB_DELAY_MS: before each answer of the token endpoint. STUB_WORKERS, STUB_HASH_MS: so many password
-// grants at a time, each for so long; the others wait. GET /stub tells how often each kind of call came.
+// PORT: where to listen. STUB_HOST: the host name of its issuer. STUB_DELAY_MS: before each answer of the token endpoint.
+// STUB_WORKERS, STUB_HASH_MS: so many password grants at a time, each for so long; the others wait. GET /stub tells how often each
+// kind of call came.
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stubOtpPrefix, stubRealm, stubUserId, stubWrongPassword, stubWrongSecret } from "./stub-facts.ts";
 
 const port = Number(process.env["PORT"]);
-const issuer = `http://127.0.0.1:${port}/realms/${stubRealm}`;
+const issuer = `http://${process.env["STUB_HOST"]}:${port}/realms/${stubRealm}`;
 let delayMs = Number(process.env["STUB_DELAY_MS"] ?? 0);
 const workers = Number(process.env["STUB_WORKERS"] ?? 0);
 const hashMs = Number(process.env["STUB_HASH_MS"] ?? 0);

@@ -23,7 +23,8 @@ export interface World {
   stubCalls(): Promise<Readonly<Record<string, number>>>;
   /** Before each answer of the stub's token endpoint. */
   delayStub(milliseconds: number): Promise<void>;
-  startStub(env: Readonly<Record<string, string>>): Promise<BenchProcess & Upstream>;
+  /** Under the given host name, which is its issuer's. */
+  startStub(env: Readonly<Record<string, string>>, host?: string): Promise<BenchProcess & Upstream>;
   /** A gateway with the production command and settings, rate limits out of the way. */
   startGateway(upstream: Upstream, env?: Readonly<Record<string, string>>): Promise<BenchProcess>;
   /** With `sealing`, what a refresh leaves is sealed as the gateway seals it. */
@@ -43,9 +44,15 @@ export async function startWorld(): Promise<World> {
     return process;
   };
 
-  async function startStub(env: Readonly<Record<string, string>>) {
-    const stub = keep(await startProcess({ entry: "bench/stub-keycloak.ts", env, probe: "/realms/headgate" }));
-    return { ...stub, url: `http://127.0.0.1:${stub.port}`, realm: demo.realm };
+  async function startStub(env: Readonly<Record<string, string>>, host = "127.0.0.1") {
+    const stub = keep(
+      await startProcess({
+        entry: "bench/stub-keycloak.ts",
+        env: { ...env, STUB_HOST: host },
+        probe: "/realms/headgate",
+      }),
+    );
+    return { ...stub, url: `http://${host}:${stub.port}`, realm: demo.realm };
   }
   const stub = await startStub({});
   const control = createHttpClient(stub.port);

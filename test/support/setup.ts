@@ -14,16 +14,27 @@ import { createSteps } from "../../src/dev/steps.ts";
 const root = join(import.meta.dirname, "..", "..");
 
 /**
- * Starts one Keycloak with the realm of keycloak/, and a mail catcher for it, for all tests that need them, on free ports.
- * The tests find them in `HEADGATE_TEST_KEYCLOAK_URL`, `HEADGATE_TEST_KEYCLOAK_ADMIN` (`user:password`),
- * `HEADGATE_TEST_SMTP_URL` and `HEADGATE_TEST_MAIL_URL`. Where the first is set already, that Keycloak is used.
+ * Starts one Keycloak and one mail catcher for all tests that need them, as {@link startTestKeycloak} does. Where
+ * `HEADGATE_TEST_KEYCLOAK_URL` is set already, that Keycloak is used.
  */
 export async function setup(): Promise<(() => Promise<void>) | undefined> {
   const { env } = process;
-  const demo = await readDemoRealm(root);
-  env["HEADGATE_TEST_KEYCLOAK_ADMIN"] ??= `${demo.admin.username}:${demo.admin.password}`;
-  if (env["HEADGATE_TEST_KEYCLOAK_URL"]) return undefined;
+  if (!env["HEADGATE_TEST_KEYCLOAK_URL"]) return startTestKeycloak(await freePort());
+  env["HEADGATE_TEST_KEYCLOAK_ADMIN"] ??= adminOf(await readDemoRealm(root));
+  return undefined;
+}
 
+const adminOf = ({ admin }: Awaited<ReturnType<typeof readDemoRealm>>) => `${admin.username}:${admin.password}`;
+
+/**
+ * Starts a Keycloak with the realm of keycloak/, and a mail catcher for it. The tests find them in
+ * `HEADGATE_TEST_KEYCLOAK_URL`, `HEADGATE_TEST_KEYCLOAK_ADMIN` (`user:password`), `HEADGATE_TEST_SMTP_URL` and
+ * `HEADGATE_TEST_MAIL_URL`. Returns what stops both.
+ */
+export async function startTestKeycloak(port: number): Promise<() => Promise<void>> {
+  const { env } = process;
+  const demo = await readDemoRealm(root);
+  env["HEADGATE_TEST_KEYCLOAK_ADMIN"] ??= adminOf(demo);
   const steps = createSteps(process.stdout);
   const dir = await mkdtemp(join(tmpdir(), "headgate-test-"));
   const processes = createProcesses(join(dir, "logs"));
@@ -38,7 +49,6 @@ export async function setup(): Promise<(() => Promise<void>) | undefined> {
     const java = await findJava(env);
     const abort = new AbortController();
     const dist = await ensureKeycloakDist({ cache: cacheDir(), env, java, processes, steps, signal: abort.signal });
-    const port = await freePort();
     const keycloak = await steps.run(
       "Keycloak for the tests",
       () =>
