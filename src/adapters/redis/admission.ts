@@ -94,8 +94,14 @@ export function createRedisAdmission(deps: RedisAdmissionDeps): RedisAdmission {
       const state = keys.account(account);
       const gate = gateOf(account, state, scripts.leaveAccount, async (id, waiting, own) => {
         const args = [
-          ...[...common, id, channel, waiting.waitMs, waiting.queueLimit],
-          ...[attempt?.counter ?? absent, ...budgetArguments(attempt), notInvalidatedSince ?? absent],
+          ...common,
+          id,
+          channel,
+          waiting.waitMs,
+          waiting.queueLimit,
+          attempt?.counter ?? absent,
+          ...budgetArguments(attempt),
+          notInvalidatedSince ?? absent,
           ...bucketArguments(own),
         ];
         return parseDecision(await connection.run(scripts.enterAccount, [state, ...own.map(keys.bucket)], args), own);
