@@ -22,7 +22,7 @@ export interface Exchange {
   /** Resolves with the whole answer. @throws undici's error, or what it was aborted with */
   readonly answer: Promise<HttpAnswer>;
   /** Whether the request was handed to an established connection. */
-  readonly sent: boolean;
+  sent(): boolean;
   /** Ends it at once. A request that waits for a connection is not sent any more. */
   abort(reason: Error): void;
 }
@@ -42,24 +42,11 @@ export function startExchange(dispatcher: Dispatcher, options: Dispatcher.Dispat
   let status = 0;
   let headers: Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2] = {};
   const chunks: Buffer[] = [];
-  const exchange = {
-    answer,
-    sent: false,
-    abort(reason: Error) {
-      aborted = reason;
-      controller?.abort(reason);
-      reject(reason);
-    },
-  };
 
   dispatcher.dispatch(options, {
     onRequestStart(started) {
-      if (aborted !== undefined) {
-        started.abort(aborted);
-        return;
-      }
-      controller = started;
-      exchange.sent = true;
+      if (aborted !== undefined) started.abort(aborted);
+      else controller = started;
     },
     onResponseStart(_controller, statusCode, received) {
       // The last one is the answer: those below 200 announce it.
@@ -83,5 +70,13 @@ export function startExchange(dispatcher: Dispatcher, options: Dispatcher.Dispat
     },
   });
 
-  return exchange;
+  return {
+    answer,
+    sent: () => controller !== undefined,
+    abort(reason) {
+      aborted = reason;
+      controller?.abort(reason);
+      reject(reason);
+    },
+  };
 }

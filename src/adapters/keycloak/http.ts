@@ -105,8 +105,8 @@ export function createKeycloakHttp(deps: {
       // A request that cannot even be written says nothing of Keycloak.
       if (!(cause instanceof errors.InvalidArgumentError)) breaker.failed();
       if (deadline.passed)
-        throw new UpstreamUnavailable("Keycloak did not answer in time", exchange.sent ? "unknown" : "unsent", cause);
-      throw exchange.sent
+        throw new UpstreamUnavailable("Keycloak did not answer in time", exchange.sent() ? "unknown" : "unsent", cause);
+      throw exchange.sent()
         ? new UpstreamUnavailable("The connection to Keycloak was lost", "unknown", cause)
         : new UpstreamUnavailable("Keycloak cannot be reached", "unsent", cause);
     }

@@ -9,8 +9,11 @@ if not state.holder or state.holder.id ~= ARGV[3] then return endingState(KEYS[3
 
 if value then
   redis.call('SET', KEYS[2], value, 'PX', ttlMs)
-  for _, waiter in ipairs(state.waiters or {}) do waitersOf(state, now).tell(waiter, { 'recheck' }) end
-  state.waiters = nil
+  if state.waiters then
+    local queue = waitersOf(state, now)
+    for _, waiter in ipairs(state.waiters) do queue.tell(waiter, { 'recheck' }) end
+    state.waiters = nil
+  end
 end
 freeGate(state, now, now)
 saveState(state, now)
