@@ -1,20 +1,14 @@
 // The floor: the smallest honest server of the gateway's job for a login and a refresh. It does the same input and output and
-// nothing else: body in, one script at the store, one form to Keycloak, one script at the store, the tokens and the user out,
-// one line of log. What it leaves out: the check of the app client, schemas of request and response, the protocol checks of
-// the token answer, the end user's headers, errors, time-outs, the sealing of what is left for a repeated refresh, health,
-// metrics of limits in headers, a graceful stop.
-// PORT: where to listen. FLOOR_KEYCLOAK, FLOOR_REALM, FLOOR_REDIS: the servers behind. FLOOR_SEALING: not empty, and what a
-// refresh leaves is sealed like the gateway's.
-import { createHash } from "node:crypto";
+// nothing else: body in, the job, the tokens and the user out, one line of log. What it leaves out: the check of the app
+// client, schemas of request and response, the protocol checks of the token answer, the end user's headers, errors,
+// time-outs, the sealing of what is left for a repeated refresh, health, limits in headers, a graceful stop.
+// PORT: where to listen. FLOOR_REDIS: the store. The rest: floor-job.ts.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Redis, type Result } from "ioredis";
-import { Pool } from "undici";
-import { sealTokens } from "../src/domain/sessions/replay-seal.ts";
+import { openJob } from "./floor-job.ts";
 
-const { PORT = "0", FLOOR_KEYCLOAK = "", FLOOR_REALM = "", FLOOR_REDIS = "", FLOOR_SEALING = "" } = process.env;
-const pool = new Pool(FLOOR_KEYCLOAK, { connections: 128 });
+const { PORT = "0", FLOOR_REDIS = "" } = process.env;
 const redis = new Redis(FLOOR_REDIS);
-const tokenPath = `/realms/${FLOOR_REALM}/protocol/openid-connect/token`;
 
 declare module "ioredis" {
   interface RedisCommander<Context> {
@@ -37,49 +31,25 @@ if ARGV[7] then redis.call('SET', KEYS[2], ARGV[7], 'PX', 10000) end
 return { '0', '0' }`,
 });
 
-const claimsOf = (jwt: string) => JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString("utf8"));
-const nameOf = (text: string) => createHash("sha256").update(text).digest("base64url");
+const gate = (subject: string) => [`{${subject}}:s`, `{${subject}}:q`];
+const budget = ["5", "600000"];
+const job = openJob({
+  enter(subject) {
+    const keys = [...gate(subject), "b:client", "b:address", `b:{${subject}}`];
+    return redis.floorEnter(...keys, subject, "15000", "360000", "channel", "10000", "64", "password", ...budget, "-");
+  },
+  settle: (subject, left) =>
+    redis.floorSettle(...gate(subject), "15000", "360000", subject, "complete", ...budget, ...left),
+});
 
-async function serve(incoming: IncomingMessage, outgoing: ServerResponse, body: string): Promise<void> {
+async function serve({ headers, url }: IncomingMessage, outgoing: ServerResponse, body: string): Promise<void> {
   const startedAt = performance.now();
-  const { email, password, refreshToken } = JSON.parse(body);
-  const subject = nameOf(email ?? refreshToken);
-  const keys = [`{${subject}}:s`, `{${subject}}:q`, "b:client", "b:address", `b:{${subject}}`];
-  const budget = ["5", "600000"];
-  await redis.floorEnter(...keys, subject, "15000", "360000", "channel", "10000", "64", "password", ...budget, "-");
-  const credentials = {
-    client_id: String(incoming.headers["x-client-id"]),
-    client_secret: String(incoming.headers["x-client-secret"]),
-    scope: "openid organization",
-  };
-  const form = new URLSearchParams(
-    email === undefined
-      ? { grant_type: "refresh_token", refresh_token: refreshToken, ...credentials }
-      : { grant_type: "password", username: email, password, ...credentials },
-  );
-  const answer = await pool.request({
-    method: "POST",
-    path: tokenPath,
-    headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
-    body: form.toString(),
-  });
-  const text = await answer.body.text();
-  // What was refreshed is left for a repetition.
-  const left = email !== undefined ? [] : FLOOR_SEALING === "" ? [text] : [sealTokens(JSON.parse(text), refreshToken)];
-  await redis.floorSettle(...keys.slice(0, 2), "15000", "360000", subject, "complete", ...budget, ...left);
-  if (answer.statusCode !== 200) {
+  const tokenSet = await job(JSON.parse(body), String(headers["x-client-id"]), String(headers["x-client-secret"]));
+  if (tokenSet === undefined) {
     outgoing.writeHead(401, { "content-type": "application/json", "content-length": 2 }).end("{}");
     return;
   }
-  const tokens = JSON.parse(text);
-  const claims = claimsOf(tokens.id_token);
-  const shown = JSON.stringify({
-    accessToken: tokens.access_token,
-    refreshToken: tokens.refresh_token,
-    idToken: tokens.id_token,
-    expiresAt: new Date(claimsOf(tokens.access_token).exp * 1000).toISOString(),
-    user: { userId: claims.sub, email: claims.email, firstName: claims.given_name, lastName: claims.family_name },
-  });
+  const shown = JSON.stringify(tokenSet);
   outgoing.writeHead(200, {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(shown),
@@ -88,7 +58,7 @@ async function serve(incoming: IncomingMessage, outgoing: ServerResponse, body: 
   });
   outgoing.end(shown);
   const durationMs = performance.now() - startedAt;
-  process.stdout.write(`${JSON.stringify({ time: Date.now(), route: incoming.url, status: 200, durationMs })}\n`);
+  process.stdout.write(`${JSON.stringify({ time: Date.now(), route: url, status: 200, durationMs })}\n`);
 }
 
 const server = createServer((incoming, outgoing) => {

@@ -27,8 +27,8 @@ export interface World {
   startStub(env: Readonly<Record<string, string>>, host?: string): Promise<BenchProcess & Upstream>;
   /** A gateway with the production command and settings, rate limits out of the way. */
   startGateway(upstream: Upstream, env?: Readonly<Record<string, string>>): Promise<BenchProcess>;
-  /** With `sealing`, what a refresh leaves is sealed as the gateway seals it. */
-  startFloor(upstream: Upstream, options?: { readonly sealing: boolean }): Promise<BenchProcess>;
+  /** `sealing`: what a refresh leaves is sealed as the gateway seals it. `onFramework`: with the gateway's framework and scripts. */
+  startFloor(upstream: Upstream, kind?: "plain" | "sealing" | "onFramework"): Promise<BenchProcess>;
   /** A server that answers everything alike: on `node:http` alone, or through the framework as well. */
   startBare(status: number, body: string, entry?: "bare" | "framework"): Promise<BenchProcess>;
   close(): Promise<void>;
@@ -95,11 +95,16 @@ export async function startWorld(): Promise<World> {
           },
         }),
       ),
-    startFloor: async ({ url, realm }, { sealing } = { sealing: false }) =>
+    startFloor: async ({ url, realm }, kind = "plain") =>
       keep(
         await startProcess({
-          entry: "bench/floor.ts",
-          env: { FLOOR_KEYCLOAK: url, FLOOR_REALM: realm, FLOOR_REDIS: server.url, FLOOR_SEALING: sealing ? "1" : "" },
+          entry: kind === "onFramework" ? "bench/floor-on-framework.ts" : "bench/floor.ts",
+          env: {
+            FLOOR_KEYCLOAK: url,
+            FLOOR_REALM: realm,
+            FLOOR_REDIS: server.url,
+            FLOOR_SEALING: kind === "sealing" ? "1" : "",
+          },
           probe: "/",
         }),
       ),

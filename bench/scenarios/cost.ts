@@ -71,7 +71,7 @@ export const cost: Scenario = {
       value: spreadOf(await scriptMicros(world, gateway.port, effort)),
     });
     await compare("refresh", refresh, refresh, { atMost: 1.6 });
-    const sealing = await world.startFloor(world.stub, { sealing: true });
+    const sealing = await world.startFloor(world.stub, "sealing");
     const [sealed = [], plain = []] = await measureInTurn(
       [
         { process: sealing, work: refresh },

@@ -30,23 +30,44 @@ const secretFields = [
   "username",
 ] as const;
 
+/** Where lines go, and what has each of them made. */
+interface Output extends DestinationStream {
+  make(line: () => void): void;
+}
+
 /**
- * Standard output, written once a turn of the event loop: under load a write for each line costs more than the line. The last
- * ones before a crash are there; only a process that is killed in the middle of a turn takes that turn's with it.
+ * Standard output. Lines are made and written at the end of a turn of the event loop: what the turn answers goes out first,
+ * and under load a write for each line costs more than the line. The last ones before a crash are there; only a process that
+ * is killed in the middle of a turn takes that turn's with it.
  */
-function turnwiseOutput(atExit: (flush: () => void) => void): DestinationStream {
+function turnwiseOutput(atExit: (flush: () => void) => void): Output {
   const output = pino.destination({ dest: 1, sync: true });
-  let pending = "";
+  let unmade: (() => void)[] = [];
+  let text = "";
   function flush(): void {
-    const lines = pending;
-    pending = "";
-    if (lines !== "") output.write(lines);
+    const lines = unmade;
+    unmade = [];
+    for (const line of lines) {
+      try {
+        line();
+      } catch {
+        // Whoever logged it goes on: only the reader can still be told.
+        text += '{"level":"error","msg":"a line of the log could not be made"}\n';
+      }
+    }
+    output.write(text);
+    text = "";
   }
-  atExit(flush);
+  atExit(() => {
+    if (unmade.length > 0) flush();
+  });
   return {
+    make(line) {
+      if (unmade.length === 0) setImmediate(flush);
+      unmade.push(line);
+    },
     write(line) {
-      if (pending === "") setImmediate(flush);
-      pending += line;
+      text += line;
     },
   };
 }
@@ -63,6 +84,10 @@ export function createLogger(
     | { readonly destination: DestinationStream }
   ),
 ): Logger {
+  const output: Output =
+    "destination" in options
+      ? { make: (line) => line(), write: (line) => options.destination.write(line) }
+      : turnwiseOutput(options.atExit);
   return pino(
     {
       level: options.level,
@@ -76,14 +101,12 @@ export function createLogger(
           const [first, message] = args as [unknown, unknown];
           // Without a message of its own, pino would copy the error's, past the serializer.
           const bare = first instanceof Error || (typeof first === "object" && message === undefined);
-          if (!bare) return method.apply(this, args);
           const fields = first instanceof Error ? { err: first } : first;
-          return method.apply(this, [fields, typeof message === "string" ? message : "error"] as Parameters<
-            typeof method
-          >);
+          const named = bare ? [fields, typeof message === "string" ? message : "error"] : args;
+          output.make(() => method.apply(this, named as Parameters<typeof method>));
         },
       },
     },
-    "destination" in options ? options.destination : turnwiseOutput(options.atExit),
+    output,
   );
 }

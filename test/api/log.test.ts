@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describe, expect, test } from "vitest";
 import { StoreUnavailable, UpstreamUnavailable } from "../../src/domain/ports/faults.ts";
 import { createLogger } from "../../src/observability/log.ts";
 
@@ -103,4 +106,48 @@ test("endless causes, thrown strings and null are survived", () => {
 
 test("a line break in a message cannot forge a line", () => {
   logged((log) => log.info({ route: '/a\n{"level":"fatal"}' }, 'x\n{"level":"fatal"}'));
+});
+
+/** Runs a program whose log goes to standard output, and returns what it has written there. */
+function outputOf(program: string): string {
+  const log = pathToFileURL(join(import.meta.dirname, "..", "..", "src", "observability", "log.ts")).href;
+  const start = `import { createLogger } from ${JSON.stringify(log)};
+    const log = createLogger({ level: "info", atExit: (flush) => process.on("exit", flush) });`;
+  const run = spawnSync(process.execPath, ["--input-type=module", "--eval", `${start}\n${program}`], {
+    encoding: "utf8",
+  });
+  return run.stdout;
+}
+
+const messagesIn = (output: string) =>
+  output
+    .trimEnd()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { msg: string }).msg);
+
+describe("standard output", () => {
+  test("the lines of a turn are written after it, in their order", () => {
+    const output = outputOf(`
+      log.info("one"); log.warn("two");
+      process.stdout.write('{"msg":"answered"}\\n');
+      setTimeout(() => log.info("three"), 5);`);
+    expect(messagesIn(output)).toEqual(["answered", "one", "two", "three"]);
+  });
+
+  test.each([
+    ["an error that nobody catches", 'throw new Error("crash")'],
+    ["an exit", "process.exit(1)"],
+  ])("%s takes no line with it", (_name, end) => {
+    expect(messagesIn(outputOf(`log.info("one"); log.error("two"); ${end}`))).toEqual(["one", "two"]);
+  });
+
+  // Threat: a value that cannot be written ends the process, and every login that is under way with it.
+  test("a line that cannot be made takes no other with it, and no process", () => {
+    const output = outputOf(`
+      log.info({ get broken() { throw new Error("marker"); } }, "one");
+      log.info("two");
+      setTimeout(() => log.info("three"), 5);`);
+    expect(messagesIn(output)).toEqual(["a line of the log could not be made", "two", "three"]);
+    expect(output).not.toContain("marker");
+  });
 });

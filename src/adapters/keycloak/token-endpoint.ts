@@ -1,3 +1,4 @@
+import { stringify } from "node:querystring";
 import type { Clock } from "../../domain/ports/clock.ts";
 import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type { ClientCredentials } from "../../domain/ports/identity-provider.ts";
@@ -84,12 +85,11 @@ export function createTokenEndpoint(deps: {
   }
 
   return async (client, parameters, headers) => {
-    const form = new URLSearchParams({ ...parameters, client_id: client.id, client_secret: client.secret });
     const answer = await http.send({
       method: "POST",
       path,
       headers: { "content-type": "application/x-www-form-urlencoded;charset=UTF-8", ...headers },
-      body: form.toString(),
+      body: stringify({ ...parameters, client_id: client.id, client_secret: client.secret }),
     });
     const body = fieldsOf(parseJson(answer));
     if (answer.status !== 200) {

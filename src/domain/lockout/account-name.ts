@@ -41,6 +41,8 @@ function bare(text: string): string {
  * @see Unicode Technical Standard 10, on primary weights
  */
 export function foldEmail(email: string): string {
+  // Of these, the rest would change the case alone.
+  if (/^[\x21-\x7e]*$/.test(email)) return email.toLowerCase();
   // Upper case in between: it joins letters that have no lower-case pair of their own (dotless i, long s, final sigma). Lower
   // case before it, because the capital sharp s is its own upper case.
   return bare(bare(email).toLowerCase().toUpperCase().toLowerCase());
