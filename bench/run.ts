@@ -58,4 +58,5 @@ const missed = results.figures.filter((figure) => isMet(figure) === false);
 const goals = results.figures.filter(({ goal }) => goal !== undefined).length;
 steps.say(`\n${goals - missed.length} of ${goals} goals met`);
 for (const { section, name } of missed) steps.say(`  missed: ${section}: ${name}`);
+if (missed.length > 0) steps.say(`Why: docs/performance.md, "Goals that are missed, and why"`);
 process.exit(0);

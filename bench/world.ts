@@ -29,8 +29,11 @@ export interface World {
   startGateway(upstream: Upstream, env?: Readonly<Record<string, string>>): Promise<BenchProcess>;
   /** `sealing`: what a refresh leaves is sealed as the gateway seals it. `onFramework`: with the gateway's framework and scripts. */
   startFloor(upstream: Upstream, kind?: "plain" | "sealing" | "onFramework"): Promise<BenchProcess>;
-  /** A server that answers everything alike: on `node:http` alone, or through the framework as well. */
-  startBare(status: number, body: string, entry?: "bare" | "framework"): Promise<BenchProcess>;
+  /**
+   * A server that answers everything alike: on `node:http` alone, through the framework as well, or with the least besides that
+   * a refusal takes.
+   */
+  startBare(status: number, body: string, kind?: "bare" | "framework" | "leastRefusal"): Promise<BenchProcess>;
   close(): Promise<void>;
 }
 
@@ -108,11 +111,15 @@ export async function startWorld(): Promise<World> {
           probe: "/",
         }),
       ),
-    startBare: async (status, body, entry = "bare") =>
+    startBare: async (status, body, kind = "bare") =>
       keep(
         await startProcess({
-          entry: `bench/${entry}.ts`,
-          env: { BARE_STATUS: String(status), BARE_BODY: body },
+          entry: kind === "bare" ? "bench/bare.ts" : "bench/framework.ts",
+          env: {
+            BARE_STATUS: String(status),
+            BARE_BODY: body,
+            FRAMEWORK_REDIS: kind === "leastRefusal" ? server.url : "",
+          },
           probe: "/",
         }),
       ),

@@ -24,19 +24,21 @@ export const refused: Scenario = {
       const { body } = expectStatus(answer, status);
       const bare = await world.startBare(status, body);
       const framework = await world.startBare(status, body, "framework");
+      const least = await world.startBare(status, body, "leastRefusal");
       once.close();
       const work = async (client: { send(text: string): Promise<{ status: number; body: string }> }) =>
         expectStatus(await client.send(request), status);
-      const [ours = [], frameworks = [], bares = []] = await measureInTurn(
+      const [ours = [], frameworks = [], leasts = [], bares = []] = await measureInTurn(
         [
           { process: gateway, work },
           { process: framework, work },
+          { process: least, work },
           { process: bare, work },
         ],
         effort,
       );
-      const [rates = [], frameworkRates = [], bareRates = []] = [ours, frameworks, bares].map((blocks) =>
-        blocks.map(({ perSecond }) => perSecond),
+      const [rates = [], frameworkRates = [], leastRates = [], bareRates = []] = [ours, frameworks, leasts, bares].map(
+        (blocks) => blocks.map(({ perSecond }) => perSecond),
       );
       const value = ratios(rates, bareRates);
       results.add({ section, name: `${name}: gateway`, unit: "/s", value: spreadOf(rates) });
@@ -44,9 +46,12 @@ export const refused: Scenario = {
       results.add({ section, name: `${name}: processor time of the gateway`, unit: "µs", value: spreadOf(cpu) });
       const alone = ratios(frameworkRates, bareRates);
       results.add({ section, name: `${name}: the framework alone / bare`, unit: "×", value: alone });
+      const atLeast = ratios(leastRates, bareRates);
+      results.add({ section, name: `${name}: the least that a refusal takes / bare`, unit: "×", value: atLeast });
       results.add({ section, name: `${name}: gateway / bare`, unit: "×", value, goal: { atLeast: 0.5 } });
       await gateway.stop();
       await framework.stop();
+      await least.stop();
       await bare.stop();
     }
   },
