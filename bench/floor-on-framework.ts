@@ -1,21 +1,21 @@
 // The floor with what is fixed about the gateway: Hono on its Node server, the request and the answer checked with zod, a line
-// of pino, and the scripts that decide at the store. Still none of the gateway's own code around them. What is between this
-// server and the floor cannot be saved by how the gateway is written.
+// of pino, and the scripts that decide at the store. Still none of the gateway's own code around them: what is between this
+// server and the floor is spent before the gateway has checked anything.
 // PORT, FLOOR_REDIS; the rest: floor-job.ts.
 import { createServer } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { Redis, type Result } from "ioredis";
-import { pino } from "pino";
 import { loadAdmissionScripts } from "../src/adapters/redis/scripts.ts";
 import { headlessBasePath } from "../src/contract/headless.ts";
 import { tokenSetSchema } from "../src/http/headless/schemas.ts";
 import { email, password } from "../src/http/strings.ts";
+import { createLogger } from "../src/observability/log.ts";
 import { openJob } from "./floor-job.ts";
 
 const { PORT = "0", FLOOR_REDIS = "" } = process.env;
 const redis = new Redis(FLOOR_REDIS);
-const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 1, sync: true }));
+const log = createLogger({ level: "info", atExit: () => undefined });
 
 declare module "ioredis" {
   interface RedisCommander<Context> {

@@ -19,7 +19,7 @@ import {
   type TestUser,
   totpCode,
 } from "../support/keycloak.ts";
-import { untilMailIsDone } from "../support/outbox.ts";
+import { endLeases, untilMailIsDone } from "../support/outbox.ts";
 import { startRedis, type TestRedis, until } from "../support/redis.ts";
 
 const maxAttempts = 5;
@@ -63,7 +63,11 @@ afterEach(async () => {
 /** A gateway for one test, which ends it if it has not ended by itself. */
 async function startForTest(redisUrl: string, env: Record<string, string>): Promise<TestGateway> {
   const gateway = await start(redisUrl, env);
-  cleanUp.push(() => gateway.stop("SIGKILL"));
+  cleanUp.push(async () => {
+    await gateway.stop("SIGKILL");
+    // A mail that it had would wait for a minute, and with it every test that waits for the mails of its own.
+    if (redisUrl === redis.url) await endLeases(redis);
+  });
   return gateway;
 }
 async function startRedisForTest(...args: Parameters<typeof startRedis>): Promise<TestRedis> {
