@@ -2,7 +2,6 @@
 // of pino, and the scripts that decide at the store. Still none of the gateway's own code around them: what is between this
 // server and the floor is spent before the gateway has checked anything.
 // PORT, FLOOR_REDIS; the rest: floor-job.ts.
-import { createServer } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { Redis, type Result } from "ioredis";
@@ -11,9 +10,10 @@ import { headlessBasePath } from "../src/contract/headless.ts";
 import { tokenSetSchema } from "../src/http/headless/schemas.ts";
 import { email, password } from "../src/http/strings.ts";
 import { createLogger } from "../src/observability/log.ts";
+import { answerHeaders, serveAtPort } from "./answering.ts";
 import { openJob } from "./floor-job.ts";
 
-const { PORT = "0", FLOOR_REDIS = "" } = process.env;
+const { FLOOR_REDIS = "" } = process.env;
 const redis = new Redis(FLOOR_REDIS);
 const log = createLogger({ level: "info", atExit: () => undefined });
 
@@ -65,15 +65,7 @@ app.openapi(route, async (c) => {
     String(headers.get("x-client-id")),
     String(headers.get("x-client-secret")),
   );
-  return new Response(JSON.stringify(tokenSetSchema.parse(tokenSet)), {
-    headers: {
-      "content-type": "application/json",
-      "cache-control": "no-store",
-      "x-request-id": "req_vZ3yq0mB0m5uYpQ4X1nTfA",
-    },
-  }) as never;
+  return new Response(JSON.stringify(tokenSetSchema.parse(tokenSet)), { headers: answerHeaders }) as never;
 });
 app.get("*", (c) => c.body("{}"));
-const server = createServer(getRequestListener(app.fetch));
-server.keepAliveTimeout = 65_000;
-server.listen(Number(PORT), "127.0.0.1");
+serveAtPort(getRequestListener(app.fetch));

@@ -3,11 +3,12 @@
 // client, schemas of request and response, the protocol checks of the token answer, the end user's headers, errors,
 // time-outs, the sealing of what is left for a repeated refresh, health, limits in headers, a graceful stop.
 // PORT: where to listen. FLOOR_REDIS: the store. The rest: floor-job.ts.
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { Redis, type Result } from "ioredis";
+import { answerHeaders, serveAtPort } from "./answering.ts";
 import { openJob } from "./floor-job.ts";
 
-const { PORT = "0", FLOOR_REDIS = "" } = process.env;
+const { FLOOR_REDIS = "" } = process.env;
 const redis = new Redis(FLOOR_REDIS);
 
 declare module "ioredis" {
@@ -50,22 +51,15 @@ async function serve({ headers, url }: IncomingMessage, outgoing: ServerResponse
     return;
   }
   const shown = JSON.stringify(tokenSet);
-  outgoing.writeHead(200, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(shown),
-    "cache-control": "no-store",
-    "x-request-id": "req_vZ3yq0mB0m5uYpQ4X1nTfA",
-  });
+  outgoing.writeHead(200, { ...answerHeaders, "content-length": Buffer.byteLength(shown) });
   outgoing.end(shown);
   const durationMs = performance.now() - startedAt;
   process.stdout.write(`${JSON.stringify({ time: Date.now(), route: url, status: 200, durationMs })}\n`);
 }
 
-const server = createServer((incoming, outgoing) => {
+serveAtPort((incoming, outgoing) => {
   if (incoming.method === "GET") return void outgoing.writeHead(200, { "content-length": 2 }).end("{}");
   let body = "";
   incoming.on("data", (chunk: Buffer) => (body += chunk));
   incoming.on("end", () => serve(incoming, outgoing, body).catch(() => outgoing.writeHead(500).end()));
 });
-server.keepAliveTimeout = 65_000;
-server.listen(Number(PORT), "127.0.0.1");

@@ -3,20 +3,15 @@
 // PORT, BARE_STATUS, BARE_BODY. FRAMEWORK_REDIS: a store; then a refusal also has a keyed hash, a line of log, and for all but a
 // 401 one script there, which does nothing: the least that it takes to know of a refusal, and to tell the operator.
 import { hash } from "node:crypto";
-import { createServer } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { Redis, type Result } from "ioredis";
 import { gatherWrites } from "../src/adapters/redis/gathered-writes.ts";
 import { createLogger } from "../src/observability/log.ts";
+import { answerHeaders as headers, serveAtPort } from "./answering.ts";
 
-const { PORT = "0", BARE_STATUS = "200", BARE_BODY = "{}", FRAMEWORK_REDIS = "" } = process.env;
+const { BARE_STATUS = "200", BARE_BODY = "{}", FRAMEWORK_REDIS = "" } = process.env;
 const status = Number(BARE_STATUS);
-const headers = {
-  "content-type": "application/json",
-  "cache-control": "no-store",
-  "x-request-id": "req_vZ3yq0mB0m5uYpQ4X1nTfA",
-};
 
 declare module "ioredis" {
   interface RedisCommander<Context> {
@@ -46,6 +41,4 @@ app.post("*", async (c) => {
   await refuse?.(String(c.req.header("x-client-secret")));
   return new Response(BARE_BODY, { status, headers });
 });
-const server = createServer(getRequestListener(app.fetch));
-server.keepAliveTimeout = 65_000;
-server.listen(Number(PORT), "127.0.0.1");
+serveAtPort(getRequestListener(app.fetch));

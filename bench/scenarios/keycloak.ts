@@ -5,6 +5,7 @@ import type { BenchProcess } from "../processes.ts";
 import { directGrant, requests } from "../requests.ts";
 import type { Bench, Scenario } from "../scenario.ts";
 import { median, quantile, spreadOf } from "../statistics.ts";
+import { orderOf } from "../turns.ts";
 import { measureOverload } from "./overload.ts";
 
 /** So many that nobody logs in twice at the same time: logins of one account take turns. */
@@ -75,12 +76,8 @@ async function measureLogins(
     const differences: { floor: number[]; gateway: number[] } = { floor: [], gateway: [] };
     const direct: number[] = [];
     for (let round = 0; round < rounds; round++) {
-      // Another one begins each time, so that none is always behind the same neighbour.
       const times: number[] = [];
-      for (const step of variants.keys()) {
-        const variant = (round + step) % variants.length;
-        times[variant] = await timed(variant);
-      }
+      for (const variant of orderOf(variants.length, round)) times[variant] = await timed(variant);
       direct.push(times[0] as number);
       differences.floor.push((times[1] as number) - (times[0] as number));
       differences.gateway.push((times[2] as number) - (times[0] as number));

@@ -3,6 +3,7 @@ import { arrive, expectStatus, latencies, saturate } from "../load.ts";
 import { directGrant, requests } from "../requests.ts";
 import type { Scenario } from "../scenario.ts";
 import { quantile, ratios, spreadOf } from "../statistics.ts";
+import { orderOf } from "../turns.ts";
 
 const upstreamMs = 20;
 /** Logins a second; the goals are judged at the middle one. */
@@ -37,12 +38,11 @@ export const latency: Scenario = {
       }
     }
 
-    /** So many turns of a second for each variant. Another one begins each time: the machine's speed drifts. */
+    /** So many turns of a second for each variant. */
     async function inTurns(turns: number, perSecond: number): Promise<readonly (readonly number[])[]> {
       const times: number[][] = variants.map(() => []);
       for (let turn = 0; turn < turns; turn++) {
-        for (const step of variants.keys()) {
-          const variant = (turn + step) % variants.length;
+        for (const variant of orderOf(variants.length, turn)) {
           const { client, request } = variants[variant] as (typeof variants)[number];
           const arrivals = await arrive(() => send(client, request), { perSecond, seconds: 1 + leadSeconds });
           // The first ones find a process that has slept while the others had their turns.
