@@ -38,6 +38,7 @@ import {
   totpCode,
 } from "../support/keycloak.ts";
 import { linkIn } from "../support/mailbox.ts";
+import { untilMailIsDone } from "../support/outbox.ts";
 import { until } from "../support/redis.ts";
 
 let proxy: CountingProxy;
@@ -54,7 +55,11 @@ afterAll(async () => {
   await instances?.stop();
   await proxy?.close();
 });
-beforeEach(() => proxy.reset());
+beforeEach(async () => {
+  // The worker looks users up too.
+  await untilMailIsDone(instances.redis);
+  proxy.reset();
+});
 
 const at = (index: number) => instances.at(index);
 const callsTo = (end: string, method = "GET") =>
