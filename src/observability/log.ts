@@ -30,6 +30,9 @@ const secretFields = [
   "username",
 ] as const;
 
+/** Of lines that wait until the disk has room again; much more than a turn makes. */
+const maxWaitingBytes = 16 * 1024 * 1024;
+
 /** Where lines go, and what has each of them made. */
 interface Output extends DestinationStream {
   make(line: () => void): void;
@@ -41,7 +44,11 @@ interface Output extends DestinationStream {
  * is killed in the middle of a turn takes that turn's with it.
  */
 function turnwiseOutput(atExit: (flush: () => void) => void): Output {
-  const output = pino.destination({ dest: 1, sync: true });
+  const output = pino.destination({ dest: 1, sync: true, maxLength: maxWaitingBytes });
+  // A full disk is not the end of the gateway. What cannot be written waits for the next write; what is too much is dropped.
+  output.on("error", () => undefined);
+  // Else a text that is dropped would be the end of all writing: only one that is taken tries to write.
+  output.on("drop", () => output.write(""));
   let unmade: (() => void)[] = [];
   let text = "";
   function flush(): void {

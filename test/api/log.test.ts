@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -108,16 +110,17 @@ test("a line break in a message cannot forge a line", () => {
   logged((log) => log.info({ route: '/a\n{"level":"fatal"}' }, 'x\n{"level":"fatal"}'));
 });
 
-/** Runs a program whose log goes to standard output, and returns what it has written there. */
-function outputOf(program: string): string {
+/** The arguments of a Node that runs a program with a log that goes to standard output. */
+function loggingProgram(program: string): readonly string[] {
   const log = pathToFileURL(join(import.meta.dirname, "..", "..", "src", "observability", "log.ts")).href;
   const start = `import { createLogger } from ${JSON.stringify(log)};
     const log = createLogger({ level: "info", atExit: (flush) => process.on("exit", flush) });`;
-  const run = spawnSync(process.execPath, ["--input-type=module", "--eval", `${start}\n${program}`], {
-    encoding: "utf8",
-  });
-  return run.stdout;
+  return ["--input-type=module", "--eval", `${start}\n${program}`];
 }
+
+/** What a program has written to standard output. */
+const outputOf = (program: string): string =>
+  spawnSync(process.execPath, loggingProgram(program), { encoding: "utf8" }).stdout;
 
 const messagesIn = (output: string) =>
   output
@@ -149,5 +152,40 @@ describe("standard output", () => {
       setTimeout(() => log.info("three"), 5);`);
     expect(messagesIn(output)).toEqual(["a line of the log could not be made", "two", "three"]);
     expect(output).not.toContain("marker");
+  });
+
+  // Threat: a disk that is full ends the gateway, or its memory.
+  test("a full disk takes neither the process nor its memory, and lines are written again when it has room", () => {
+    const dir = mkdtempSync(join(tmpdir(), "headgate-log-"));
+    const file = join(dir, "log");
+    const output = openSync(file, "a");
+    // Files can be as long as this and no longer: a file of that length is a full disk.
+    const kilobytes = 65_536;
+    const program = loggingProgram(`
+      import { ftruncateSync, fstatSync } from "node:fs";
+      import { setImmediate as turn } from "node:timers/promises";
+      ftruncateSync(1, ${kilobytes} * 1024);
+      const text = "x".repeat(1_000_000);
+      for (let count = 0; count < 100; count++) {
+        log.info({ text }, "while it is full");
+        await turn();
+      }
+      if (fstatSync(1).size !== ${kilobytes} * 1024) process.exit(2);
+      if (process.memoryUsage().rss > 200_000_000) process.exit(3);
+      ftruncateSync(1, 0);
+      log.info({ text }, "may be dropped");
+      await turn();
+      log.info({ text }, "afterwards");`);
+    try {
+      const limited = ["-c", `ulimit -f ${kilobytes} && exec "$@"`, "bash", process.execPath, ...program];
+      const { status, stderr } = spawnSync("bash", limited, { stdio: ["ignore", output, "pipe"], encoding: "utf8" });
+      expect([status, stderr]).toEqual([0, ""]);
+      const messages = messagesIn(readFileSync(file, "utf8"));
+      expect(messages[0]).toBe("while it is full");
+      expect(messages.at(-1)).toBe("afterwards");
+    } finally {
+      closeSync(output);
+      rmSync(dir, { recursive: true });
+    }
   });
 });
