@@ -15,6 +15,8 @@ export interface Figure {
   readonly unit: string;
   readonly value: Spread;
   readonly goal?: Goal;
+  /** What the same run shows of why the goal is out of reach, for whom it is missed. */
+  readonly why?: string;
 }
 
 export interface Results {
@@ -48,7 +50,7 @@ function textOf(goal: Goal): string {
   return `= ${goal.exactly}`;
 }
 
-const digits = (value: number) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2));
+export const digits = (value: number) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2));
 
 /** A figure in words: median, then the span over repeats. */
 export function lineOf(figure: Figure): string {

@@ -57,6 +57,9 @@ if (values.plots) for (const file of writePlots(results.figures)) steps.say(`wro
 const missed = results.figures.filter((figure) => isMet(figure) === false);
 const goals = results.figures.filter(({ goal }) => goal !== undefined).length;
 steps.say(`\n${goals - missed.length} of ${goals} goals met`);
-for (const { section, name } of missed) steps.say(`  missed: ${section}: ${name}`);
-if (missed.length > 0) steps.say(`Why: docs/performance.md, "Goals that are missed, and why"`);
+for (const { section, name, why } of missed) {
+  steps.say(`  missed: ${section}: ${name}`);
+  if (why !== undefined) steps.say(`    ${why}`);
+}
+if (missed.length > 0) steps.say(`Why, with the profile: docs/performance.md, "Goals that are missed, and why"`);
 process.exit(0);
