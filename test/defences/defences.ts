@@ -30,6 +30,20 @@ export const defences: readonly Defence[] = [
     test: { file: "test/ports/real.test.ts", title: "refill within the policy's window" },
   },
   {
+    name: "a lock that the store's clock has left behind is put right",
+    file: "src/adapters/redis/scripts/state.lua",
+    find: "state.lockedUntil = now + state.lockMs\n",
+    replacement: "\n",
+    test: { file: "test/ports/real.test.ts", title: "makes a lock begin again" },
+  },
+  {
+    name: "a word that the store refuses does not undo what its script writes",
+    file: "src/adapters/redis/scripts/waiters.lua",
+    find: "redis.pcall('PUBLISH'",
+    replacement: "redis.call('PUBLISH'",
+    test: { file: "test/ports/faults.test.ts", title: "without the channels" },
+  },
+  {
     name: "a count clears only on a complete login",
     file: "src/adapters/redis/scripts/settle-account.lua",
     find: "  giveBack(state)\n  state.returns, ",

@@ -1,5 +1,6 @@
 import { bucketsSuite } from "./buckets-suite.ts";
 import { challengeSuite } from "./challenge-suite.ts";
+import { clockSuite } from "./clock-suite.ts";
 import { endingMarksSuite } from "./ending-marks-suite.ts";
 import type { StartEngine } from "./engines.ts";
 import { flightSuite } from "./flight-suite.ts";
@@ -12,5 +13,5 @@ import { modelSuite } from "./model-suite.ts";
 export function everySuite(engine: string, start: StartEngine): void {
   for (const suite of [gateSuite, lockoutSuite, modelSuite, bucketsSuite, flightSuite, endingMarksSuite])
     suite(engine, start);
-  for (const suite of [challengeSuite, hygieneSuite]) suite(engine, start);
+  for (const suite of [challengeSuite, clockSuite, hygieneSuite]) suite(engine, start);
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Redis } from "ioredis";
 import { afterEach, describe, expect, test } from "vitest";
 import { createRedisAdmission, type RedisAdmissionDeps } from "../../src/adapters/redis/admission.ts";
@@ -197,6 +199,45 @@ describe("a Redis", () => {
     await until(async () => (await right?.answers()) ?? false);
     await without?.refusesEverything();
     await wrong?.refusesEverything();
+  });
+});
+
+describe("a Redis user with fewer rights", () => {
+  async function openAs(...rules: string[]) {
+    const server = await startServer();
+    const root = new Redis(server.port);
+    cleanUp.push(async () => root.disconnect());
+    await root.call("ACL", "SETUSER", "headgate", "on", ">word", "resetchannels", ...rules);
+    return open(server.url.replace("//", "//headgate:word@"));
+  }
+
+  test("needs no more than the documented ones", async () => {
+    const document = readFileSync(join(import.meta.dirname, "..", "..", "SECURITY.md"), "utf8");
+    const [, rules = ""] = /`ACL SETUSER headgate on >password (.+?)`/.exec(document) ?? [];
+    const one = await openAs(...rules.split(" "));
+    await until(one.answers);
+    const account = freshName();
+    const first = ticketOf(await one.admission.enterAccount({ account }, []));
+    const second = one.admission.enterAccount({ account }, []);
+    await one.admission.settleAccount(first, "complete");
+    expect(await second).toMatchObject({ kind: "admitted" });
+  });
+
+  // Threat: a word to a waiter that the store refuses ends the script that has just taken the counts away to write them anew.
+  test("without the channels makes the store not ready, and still gets a budget's guesses and no more", async () => {
+    const one = await openAs("~hg:*", "+@all");
+    await until(() => succeeds(one.admission.lockoutState(freshName())));
+    await expect(one.connection.ping()).rejects.toBeInstanceOf(StoreUnavailable);
+    const account = freshName();
+    const guess = async () => {
+      const entry = await one.admission.enterAccount({ account, attempt: passwordBudget }, []);
+      if (entry.kind === "admitted") await one.admission.settleAccount(entry.ticket, "failed", passwordBudget);
+      return entry.kind;
+    };
+    const kinds = [];
+    for (let pair = 0; pair < 5; pair++) kinds.push(...(await Promise.all([guess(), guess()])));
+    expect(kinds.filter((kind) => kind === "admitted")).toHaveLength(passwordBudget.maxAttempts);
+    expect(kinds.filter((kind) => kind === "locked")).toHaveLength(10 - passwordBudget.maxAttempts);
   });
 });
 

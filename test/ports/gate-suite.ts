@@ -117,15 +117,29 @@ export function gateSuite(engine: string, start: StartEngine): void {
       const own = slowBucket("account", 9, account);
       const first = await doubled.enterAccount(entryOf(account), [own]);
       expect(first).toMatchObject({ kind: "admitted", followsAnother: false, buckets: [{ remaining: 8 }] });
-      const second = doubled.enterAccount(entryOf(account), []);
+      // A charge for it is left, not two: the second time must not be refused, or the entry would stand there for nobody.
+      const last = slowBucket("last", 1, account);
+      const second = doubled.enterAccount(entryOf(account), [last]);
       await store.untilWaiting(account, 1);
-      await doubled.settleAccount(ticketOf(first), "failed", passwordBudget);
+      expect(await doubled.settleAccount(ticketOf(first), "failed", passwordBudget)).toMatchObject({ locked: false });
+      expect(await second).toMatchObject({ kind: "admitted", buckets: [{ remaining: 0 }] });
       await doubled.settleAccount(ticketOf(await second), "returned", passwordBudget);
       expect(await admission.lockoutState(account)).toMatchObject({ passwordAttempts: 1 });
 
       const flight = freshFlight();
       const lead = await doubled.enterFlight(flight, [slowBucket("client", 9, flight.user)]);
       expect(lead).toMatchObject({ kind: "admitted", buckets: [{ remaining: 8 }] });
+      const follower = doubled.enterFlight(flight, [slowBucket("last", 1, flight.user)]);
+      await store.untilFlightWaits(flight);
+      expect(await store.waitingForFlight(flight)).toBe(1);
+      if (lead.kind === "admitted") await doubled.settleFlight(lead.ticket);
+      expect(await follower).toMatchObject({ kind: "admitted", buckets: [{ remaining: 0 }] });
+
+      // The owner is told of the lock only by whoever hears that it was set.
+      const once = { ...passwordBudget, maxAttempts: 1 };
+      const other = freshName();
+      const failing = ticketOf(await doubled.enterAccount({ account: other, attempt: once }, []));
+      expect(await doubled.settleAccount(failing, "failed", once)).toMatchObject({ locked: true });
       await doubled.close();
     });
 

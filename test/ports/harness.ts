@@ -1,5 +1,5 @@
 import { Cluster, Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import {
   createRedisAdmission,
   type RedisAdmission,
@@ -31,6 +31,8 @@ export interface Harness {
   waiting(account: string): Promise<number>;
   /** Resolves when so many entries wait for the account's gate. */
   untilWaiting(account: string, count: number): Promise<void>;
+  /** Leaves the account as if the store's clock had been set back since: every time in its state is so much later. */
+  setClockBack(account: string, milliseconds: number): Promise<void>;
   waitingForFlight(flight: FlightEntry): Promise<number>;
   /** Resolves when somebody waits for the flight's leader. */
   untilFlightWaits(flight: FlightEntry): Promise<void>;
@@ -50,6 +52,14 @@ export async function storedGate(client: Redis | Cluster, key: string): Promise<
   const read = "local state = redis.call('GET', KEYS[1]) return state and cjson.encode(cmsgpack.unpack(state)) or '{}'";
   return JSON.parse((await client.eval(read, 1, key)) as string);
 }
+
+const laterTimes = `local state = cmsgpack.unpack(redis.call('GET', KEYS[1]))
+for _, part in ipairs({ state, state.holder or {} }) do
+  for _, time in ipairs({ 'lockedUntil', 'invalidatedAt', 'passwordEnd', 'mfaEnd', 'grantedAt', 'leaseEnd', 'formerEnd' }) do
+    if part[time] then part[time] = part[time] + ARGV[1] end
+  end
+end
+return redis.call('SET', KEYS[1], cmsgpack.pack(state), 'PX', redis.call('PTTL', KEYS[1]) + ARGV[1])`;
 
 /** A name that no other test uses, of the form of a keyed hash. */
 export const freshName = () => systemRandom.token(16);
@@ -106,6 +116,9 @@ export function useEngine(start: StartEngine): Harness {
     stored: () => readNodes(engine.ports),
     waiting: (account) => waitingAt(keys.account(account)),
     untilWaiting: (account, count) => until(async () => (await waitingAt(keys.account(account))) === count),
+    async setClockBack(account, milliseconds) {
+      expect(await raw.eval(laterTimes, 1, keys.account(account), milliseconds)).toBe("OK");
+    },
     waitingForFlight: (flight) => waitingAt(keys.flight(flight).state),
     untilFlightWaits: (flight) => until(async () => (await waitingAt(keys.flight(flight).state)) > 0),
     nodes: () => (raw instanceof Cluster ? raw.nodes("master") : [raw]),

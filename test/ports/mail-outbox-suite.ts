@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { keys } from "../../src/adapters/redis/keys.ts";
 import { createRedisMailOutbox, type RedisMailOutboxDeps } from "../../src/adapters/redis/mail-outbox.ts";
 import { systemRandom } from "../../src/adapters/system.ts";
 import { StoreUnavailable } from "../../src/domain/ports/faults.ts";
@@ -57,6 +58,27 @@ export function mailOutboxSuite(engine: string, start: StartEngine): void {
       expect(taken?.ageMs).toBeLessThan(60_000);
       expect(await outbox.take(leaseMs)).toBeUndefined();
       await outbox.done(taken?.id ?? "");
+      expect(await outbox.size()).toEqual({ waiting: 0, dead: 0 });
+    });
+
+    // Threat: the store's clock is set back, and mails wait for as long as it was wrong.
+    test("gives out jobs that were due on a clock that was ahead, and they are as old as new ones", async () => {
+      const outbox = await openEmpty();
+      await outbox.add(requestFor("waiting@example.com"));
+      await outbox.add(requestFor("taken@example.com"));
+      await outbox.take(leaseMs);
+      const ahead = `for _, id in ipairs(redis.call('HKEYS', KEYS[2])) do
+        local enqueuedAt, rest = string.match(redis.call('HGET', KEYS[2], id), '^(%d+)( .*)$')
+        redis.call('HSET', KEYS[2], id, string.format('%.0f', enqueuedAt + 86400000) .. rest)
+        redis.call('ZINCRBY', KEYS[1], 86400000, id)
+      end`;
+      const { due, jobs } = keys.mail();
+      await Promise.any(harness.nodes().map((node) => node.eval(ahead, 2, due, jobs)));
+      for (let count = 0; count < 2; count++) {
+        const taken = await outbox.take(leaseMs);
+        expect(taken).toMatchObject({ ageMs: 0 });
+        await outbox.done(taken?.id ?? "");
+      }
       expect(await outbox.size()).toEqual({ waiting: 0, dead: 0 });
     });
 

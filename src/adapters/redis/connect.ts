@@ -35,7 +35,7 @@ export interface RedisConnection {
   call<T>(command: (client: Redis | Cluster) => Promise<T>): Promise<T>;
   /** Runs a script in one round trip; in two where the server does not know it yet. */
   run(script: Script, scriptKeys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
-  /** Resolves when the store answers and takes writes, replicated ones too, on a cluster when every master answers. */
+  /** Resolves when the store answers and takes messages and writes, replicated ones too, on a cluster when every master answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -118,6 +118,7 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
         const masters = to instanceof Cluster ? to.nodes("master").map((node) => node.ping()) : [];
         return Promise.all([
           to.set(keys.probe(), "1", "PX", probeTtlMs),
+          to.publish(keys.instanceChannel("probe"), ""),
           replicated?.send((batch) => batch.set(keys.probe(), "1", "PX", probeTtlMs)),
           ...masters,
         ]);

@@ -23,6 +23,8 @@ export interface RedisMailOutboxDeps {
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
+/** No job is made due later than this from now; longer leases and delays are cut. */
+const maxDelayMs = 60 * 60 * 1000;
 const maxReasonLength = 200;
 const tooOld = "It was not sent in time.";
 const unreadable = "It cannot be read: it was stored under another HEADGATE_SECRET, or damaged.";
@@ -74,7 +76,9 @@ export function createRedisMailOutbox(deps: RedisMailOutboxDeps): MailOutbox & M
 
     async take(leaseMs) {
       for (;;) {
-        const taken = (await run(scripts.take, leaseMs, maxAgeMs, tooOld)) as string[] | null;
+        const taken = (await run(scripts.take, Math.min(leaseMs, maxDelayMs), maxAgeMs, tooOld, maxDelayMs)) as
+          | string[]
+          | null;
         if (taken === null) return undefined;
         const [id = "", sealed = "", tries, ageMs] = taken;
         claims.set(id, Number(tries) + 1);
@@ -89,7 +93,7 @@ export function createRedisMailOutbox(deps: RedisMailOutboxDeps): MailOutbox & M
       claims.delete(id);
     },
 
-    retry: (id, delayMs) => settle(scripts.retry, id, Math.max(0, Math.ceil(delayMs))),
+    retry: (id, delayMs) => settle(scripts.retry, id, Math.min(maxDelayMs, Math.max(0, Math.ceil(delayMs)))),
     bury: (id, reason) => settle(scripts.bury, id, presentable(reason)),
 
     async dead(limit) {

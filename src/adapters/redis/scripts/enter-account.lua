@@ -13,13 +13,15 @@ local state = loadState(values[1], now)
 local buckets = lookAtBuckets(values, 2, #KEYS, 11, micros)
 
 -- A cluster client may send a command twice: the second time changes nothing.
-if state.holder and state.holder.id == waiter.id then return { grantedAnswer(state.holder), statesOf(buckets, micros) } end
+local standing = standingOf(waiter.id, state, now)
+if standing then return { standing, statesOf(buckets, micros) } end
 
 local refusal = refusalOf(buckets, false, micros)
 if refusal then return { refusal, statesOf(buckets, micros) } end
 
 if waiter.counter and state.lockedUntil then
   chargeBuckets(buckets, 1, micros, false)
+  saveState(state, now)
   return { { 'locked', state.lockedUntil - now }, statesOf(buckets, micros) }
 end
 
@@ -27,9 +29,7 @@ refusal = refusalOf(buckets, true, micros)
 if refusal then return { refusal, statesOf(buckets, micros) } end
 chargeBuckets(buckets, 1, micros)
 
-if waiter.since and state.invalidatedAt and state.invalidatedAt >= waiter.since then
-  return { { 'invalidated' }, statesOf(buckets, micros) }
-end
+if isRevoked(state, waiter.since, now) then return { { 'invalidated' }, statesOf(buckets, micros) } end
 
 local answer = enterGate(state, waiter, tonumber(ARGV[5]), tonumber(ARGV[6]), now)
 saveState(state, now)

@@ -9,7 +9,8 @@ local state, value = loadState(values[1], now), values[2]
 local buckets = lookAtBuckets(values, 3, #KEYS - 1, 7, micros)
 
 -- A cluster client may send a command twice: the second time changes nothing.
-if state.holder and state.holder.id == waiter.id then return { grantedAnswer(state.holder), statesOf(buckets, micros) } end
+local standing = standingOf(waiter.id, state, now)
+if standing then return { standing, statesOf(buckets, micros) } end
 
 local refusal = refusalOf(buckets, false, micros) or refusalOf(buckets, true, micros)
 if refusal then return { refusal, statesOf(buckets, micros) } end

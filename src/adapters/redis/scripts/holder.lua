@@ -10,6 +10,11 @@ local function grantedAnswer(holder)
   return { 'granted', holder.follows and 1 or 0, holder.grantedAt }
 end
 
+-- Whether what an entry rests on was revoked. Nothing begins later than now, but what began before the clock was set back seems to.
+local function isRevoked(state, since, now)
+  return since and (since > now or state.invalidatedAt and state.invalidatedAt >= since)
+end
+
 -- Gives the free gate to a waiter and counts its attempt in the same step. An attempt without a verdict stays counted, so
 -- the budget can be used up without a lock: then this is the moment that locks.
 local function admit(state, waiter, now)
@@ -18,7 +23,7 @@ local function admit(state, waiter, now)
     if not state.lockedUntil and (state[counter] or 0) >= waiter.maxAttempts then lockAccount(state, waiter.lockMs, now) end
     if state.lockedUntil then return { 'locked', state.lockedUntil - now } end
   end
-  if waiter.since and state.invalidatedAt and state.invalidatedAt >= waiter.since then return { 'invalidated' } end
+  if isRevoked(state, waiter.since, now) then return { 'invalidated' } end
   changed = true
   local holder = { id = waiter.id, leaseEnd = now + leaseMs, grantedAt = now, follows = state.endedAt and true or nil }
   if counter then

@@ -4,9 +4,6 @@
 local id = ARGV[3]
 local now = clockMs()
 local state = loadState(redis.call('GET', KEYS[1]), now)
-local queue = waitersOf(state, now)
-queue.reap()
+waitersOf(state, now).reap()
 saveState(state, now)
-if state.holder and state.holder.id == id then return grantedAnswer(state.holder) end
-if queue.placeOf(id) then return { 'queued' } end
-return { 'recheck' }
+return standingOf(id, state, now) or { 'recheck' }

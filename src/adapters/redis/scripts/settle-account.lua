@@ -5,7 +5,7 @@ local result, maxAttempts, lockMs = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]
 local now = clockMs()
 local state = loadState(redis.call('GET', KEYS[1]), now)
 local holder = state.holder
-if not holder or holder.id ~= ARGV[3] then return { 0, state.returns or 0 } end
+if not holder or holder.id ~= ARGV[3] then return { state.lockedBy == ARGV[3] and 1 or 0, state.returns or 0 } end
 
 local locked = false
 if result == 'complete' then
@@ -20,7 +20,7 @@ elseif holder.counter and lockMs then
   -- At least this one counts, also when the count ran out while the attempt was on its way.
   setCount(state, holder.counter, math.max(state[holder.counter] or 0, 1), now + lockMs)
   if result == 'failed' and state[holder.counter] >= maxAttempts then
-    lockAccount(state, lockMs, now)
+    lockAccount(state, lockMs, now, holder.id)
     locked = true
   end
 end

@@ -5,7 +5,7 @@
 --
 -- holder: id, leaseEnd, grantedAt, follows (the grant of another one), counter (of a counted attempt), formerEnd (of that
 -- count). waiters, first come first served: id, channel, deadline, counter, maxAttempts, lockMs, since. Times are ms of the
--- store's clock. To read one: EVAL "return cjson.encode(cmsgpack.unpack(redis.call('GET', KEYS[1])))" 1 <key>.
+-- store's clock. lockMs, how long the lock is; lockedBy, the id of the attempt that locked. To read one: EVAL "return cjson.encode(cmsgpack.unpack(redis.call('GET', KEYS[1])))" 1 <key>.
 --
 -- A script makes all of its functions anew at each run, and costs more the more code it touches, since Redis has slept before
 -- most runs (docs/performance.md). So a script has only the files that it needs, and what a login that meets nobody does
@@ -24,19 +24,35 @@ end
 local function clearLock(state)
   setCount(state, 'password', 0)
   setCount(state, 'mfa', 0)
-  state.lockedUntil = nil
+  state.lockedUntil, state.lockMs, state.lockedBy = nil, nil, nil
 end
 
-local function lockAccount(state, lockMs, now)
+-- `by` is the attempt whose failure locks.
+local function lockAccount(state, lockMs, now, by)
   changed = true
-  state.lockedUntil = now + lockMs
+  state.lockedUntil, state.lockMs, state.lockedBy = now + lockMs, lockMs, by
   state.invalidatedAt = now
 end
 
--- Reads the state and drops what has run out.
+-- Reads the state and drops what has run out. What would last longer than when it began was written before the store's clock was
+-- set back: it begins again now, or it would last for as long as the clock was wrong. Counts begin again with each attempt.
 local function loadState(value, now)
   if not value then return {} end
   local state = cmsgpack.unpack(value)
+  local holder = state.holder
+  if holder and holder.grantedAt > now then
+    changed = true
+    holder.leaseEnd, holder.grantedAt = now + holder.leaseEnd - holder.grantedAt, now
+  end
+  if state.lockMs and state.lockedUntil > now + state.lockMs then
+    changed = true
+    state.lockedUntil = now + state.lockMs
+  end
+  if state.invalidatedAt and state.invalidatedAt > now then
+    changed = true
+    -- Not of what begins in this moment.
+    state.invalidatedAt = now - 1
+  end
   if state.passwordEnd and state.passwordEnd <= now then setCount(state, 'password', 0) end
   if state.mfaEnd and state.mfaEnd <= now then setCount(state, 'mfa', 0) end
   if state.lockedUntil and state.lockedUntil <= now then clearLock(state) end

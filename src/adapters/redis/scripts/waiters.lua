@@ -9,7 +9,8 @@ local function waitersOf(state, now)
   end
 
   function queue.tell(waiter, answer)
-    redis.call('PUBLISH', waiter.channel, waiter.id .. ' ' .. table.concat(answer, ' '))
+    -- Must not end the script, which has written: a store that refuses the channel would forget the counts. Waiters poll.
+    redis.pcall('PUBLISH', waiter.channel, waiter.id .. ' ' .. table.concat(answer, ' '))
   end
 
   -- Hands a free gate to the first waiter that may have it; those before it that may not are told why.
@@ -46,7 +47,6 @@ local function waitersOf(state, now)
   end
 
   function queue.enqueue(waiter, waitMs, queueLimit)
-    if queue.placeOf(waiter.id) then return { 'queued' } end
     local waiters = state.waiters or {}
     if #waiters >= queueLimit then
       local inTime = {}
@@ -64,4 +64,11 @@ local function waitersOf(state, now)
   end
 
   return queue
+end
+
+-- What an entry has that has entered already, or nil.
+local function standingOf(id, state, now)
+  if state.holder and state.holder.id == id then return grantedAnswer(state.holder) end
+  if state.waiters and waitersOf(state, now).placeOf(id) then return { 'queued' } end
+  return nil
 end
