@@ -114,6 +114,7 @@ export function createFakes(): Fakes {
       minSpecial: 0,
       notEmail: true,
       notUsername: true,
+      notContainsUsername: true,
       history: 3,
       blocklist: false,
     }),

@@ -48,6 +48,7 @@ beforeAll(async () => {
   instances = await startInstances(3, {
     HEADGATE_KEYCLOAK_URL: proxy.url,
     HEADGATE_KEYCLOAK_ISSUER: issuer,
+    HEADGATE_LIMIT_CLIENT: "100000/60",
     HEADGATE_LIMIT_ADDRESS: "100000/60",
   });
 });

@@ -99,6 +99,7 @@ export function createUserDirectory(clock: Clock): UserDirectory {
       minSpecial: 0,
       notEmail: true,
       notUsername: false,
+      notContainsUsername: false,
       history: 0,
       blocklist: false,
     },
@@ -210,6 +211,10 @@ export function createUserDirectory(clock: Clock): UserDirectory {
         const record = { email: lower, username: lower, firstName, lastName, emailVerified: false };
         return { kind: "created", user: directory.add({ password, record }).record };
       }),
+    nameIssues: (names) =>
+      Object.entries(names).flatMap(([path, name]) =>
+        name.includes("#") ? [{ path, message: "holds characters that a name cannot have" }] : [],
+      ),
     markEmailVerified: (userId, email) =>
       faults.call("markEmailVerified", () => {
         const user = users.get(userId);

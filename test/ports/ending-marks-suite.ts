@@ -48,6 +48,21 @@ export function endingMarksSuite(engine: string, start: StartEngine): void {
       for (const user of [cutOff, finished]) await until(async () => (await marks.look(user)) === "none");
     });
 
+    // Threat: whoever has others begun keeps the mark of one that was cut off, and every refresh of the user waits for it.
+    test("of an ending that was cut off end also while others come", async () => {
+      const marks = marksOf(await store.instance(), 400);
+      const user = freshName();
+      await marks.begin(user);
+      const others = setInterval(() => void marks.begin(user).then(marks.finish), 50);
+      try {
+        expect(await marks.look(user)).toBe("underWay");
+        await until(async () => (await marks.look(user)) === "over");
+      } finally {
+        clearInterval(others);
+      }
+      await until(async () => (await marks.look(user)) === "none");
+    });
+
     test("stay for their time from the end of the ending on, also when they were lost meanwhile", async () => {
       const one = await store.instance();
       const user = freshName();

@@ -5,7 +5,7 @@ import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import type { AdminApi } from "./admin.ts";
 import { isUuid } from "./ids.ts";
 import { text } from "./json.ts";
-import { isDuplicateUser, passwordIssues, profileIssues, unexpectedChange } from "./map-errors.ts";
+import { invalidName, isDuplicateUser, passwordIssues, profileIssues, unexpectedChange } from "./map-errors.ts";
 import { createPasswordPolicies } from "./password-policy.ts";
 import { findRepresentation, without } from "./users.ts";
 
@@ -14,6 +14,9 @@ function blankFields(fields: Readonly<Record<string, string>>): ValidationIssue[
   const blank = Object.entries(fields).filter(([, value]) => value === "");
   return blank.map(([path]) => ({ path, message: "must not be blank" }));
 }
+
+/** Keycloak's validator `person-name-prohibited-characters`, which the stock user profile has for both names. */
+const nameCharacters = /^[^<>&"\u2028\u2029$%!#?§;*~/\\|^=[\]{}()\p{Cc}]*$/u;
 
 /** Accounts by the admin API. A password is sent once, whatever happens. */
 export function createAccounts(deps: {
@@ -50,6 +53,11 @@ export function createAccounts(deps: {
         user: { userId: change.id, ...names, emailVerified: false, requiredActions: [], licenses: [] },
       };
     },
+
+    nameIssues: (names) =>
+      (["firstName", "lastName"] as const)
+        .filter((path) => !nameCharacters.test(names[path]))
+        .map((path) => ({ path, message: invalidName })),
 
     async markEmailVerified(userId, email) {
       const wanted = email.trim().toLowerCase();

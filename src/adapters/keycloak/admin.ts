@@ -12,8 +12,8 @@ const renewBeforeExpiryMs = 30_000;
 
 /** Keycloak's admin API, as the gateway's service account. Paths are relative to the realm and begin with a slash. */
 export interface AdminApi {
-  /** The JSON body, or undefined when there is no such thing. */
-  get(path: string): Promise<unknown>;
+  /** The JSON body, or undefined when there is no such thing. `maxAnswerBytes`: default 1 MiB. */
+  get(path: string, maxAnswerBytes?: number): Promise<unknown>;
   /** Whether there was such a thing. */
   delete(path: string): Promise<boolean>;
   /** Never sent a second time once it may have been carried out. */
@@ -55,7 +55,12 @@ export function createAdminApi(deps: {
     return fetching;
   }
 
-  async function send(method: HttpCall["method"], path: string, body?: unknown): Promise<HttpAnswer> {
+  async function send(
+    method: HttpCall["method"],
+    path: string,
+    body?: unknown,
+    maxAnswerBytes?: number,
+  ): Promise<HttpAnswer> {
     const withToken = (value: string) =>
       http.send({
         method,
@@ -65,6 +70,7 @@ export function createAdminApi(deps: {
           ...(body !== undefined && { "content-type": "application/json" }),
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(maxAnswerBytes !== undefined && { maxAnswerBytes }),
       });
     const used = await accessToken();
     const answer = await withToken(used);
@@ -86,8 +92,8 @@ export function createAdminApi(deps: {
   }
 
   return {
-    async get(path) {
-      const answer = await send("GET", path);
+    async get(path, maxAnswerBytes) {
+      const answer = await send("GET", path, undefined, maxAnswerBytes);
       if (isMissing(answer)) return undefined;
       if (answer.status !== 200) throw unexpected(answer);
       const body = parseJson(answer);

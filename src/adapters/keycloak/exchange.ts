@@ -6,6 +6,13 @@ export interface HttpCall {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Of the answer's body. Default 1 MiB. */
+  readonly maxAnswerBytes?: number;
+}
+
+/** The answer was longer than its call allows. */
+export class AnswerTooLarge extends Error {
+  override readonly name = "AnswerTooLarge";
 }
 
 /** A whole answer, whatever its status. */
@@ -31,7 +38,11 @@ export interface Exchange {
  * Sends a request and reads its answer to the end. On undici's own handler: its `request` makes a stream of each body, which
  * costs more than all else that it does (docs/performance.md).
  */
-export function startExchange(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions): Exchange {
+export function startExchange(
+  dispatcher: Dispatcher,
+  options: Dispatcher.DispatchOptions,
+  maxAnswerBytes: number,
+): Exchange {
   let resolve: (answer: HttpAnswer) => void;
   let reject: (error: unknown) => void;
   const answer = new Promise<HttpAnswer>((...settle) => {
@@ -42,6 +53,7 @@ export function startExchange(dispatcher: Dispatcher, options: Dispatcher.Dispat
   let status = 0;
   let headers: Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2] = {};
   const chunks: Buffer[] = [];
+  let size = 0;
 
   dispatcher.dispatch(options, {
     onRequestStart(started) {
@@ -53,8 +65,10 @@ export function startExchange(dispatcher: Dispatcher, options: Dispatcher.Dispat
       status = statusCode;
       headers = received;
     },
-    onResponseData(_controller, chunk) {
-      chunks.push(chunk);
+    onResponseData(receiving, chunk) {
+      size += chunk.length;
+      if (size > maxAnswerBytes) receiving.abort(new AnswerTooLarge());
+      else chunks.push(chunk);
     },
     onResponseEnd() {
       const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);

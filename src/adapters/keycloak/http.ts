@@ -2,10 +2,10 @@ import { errors, Pool } from "undici";
 import type { Clock } from "../../domain/ports/clock.ts";
 import { UpstreamUnavailable } from "../../domain/ports/faults.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
-import { type Exchange, type HttpAnswer, type HttpCall, startExchange } from "./exchange.ts";
+import { AnswerTooLarge, type Exchange, type HttpAnswer, type HttpCall, startExchange } from "./exchange.ts";
 import type { AdapterLog } from "./log.ts";
 
-const maxAnswerBytes = 1024 * 1024;
+const defaultMaxAnswerBytes = 1024 * 1024;
 const maxConnections = 128;
 const pingTimeoutMs = 2000;
 
@@ -79,7 +79,6 @@ export function createKeycloakHttp(deps: {
   const { timeoutMs } = deps;
   const pool = new Pool(deps.origin, {
     connections: maxConnections,
-    maxResponseSize: maxAnswerBytes,
     connect: { timeout: timeoutMs },
     // One deadline a call, below, covers connecting, headers and body.
     headersTimeout: 0,
@@ -88,19 +87,23 @@ export function createKeycloakHttp(deps: {
   const breaker = createCircuitBreaker({ probe: () => trial(), clock: deps.clock, log: deps.log });
 
   async function attempt(call: HttpCall, deadline: Deadline): Promise<HttpAnswer> {
-    const exchange = startExchange(pool, {
-      method: call.method,
-      path: call.path,
-      headers: { accept: "application/json", "x-forwarded-proto": deps.forwardedProto, ...call.headers },
-      body: call.body ?? null,
-    });
+    const exchange = startExchange(
+      pool,
+      {
+        method: call.method,
+        path: call.path,
+        headers: { accept: "application/json", "x-forwarded-proto": deps.forwardedProto, ...call.headers },
+        body: call.body ?? null,
+      },
+      call.maxAnswerBytes ?? defaultMaxAnswerBytes,
+    );
     deadline.exchange = exchange;
     try {
       const answer = await exchange.answer;
       breaker.succeeded();
       return answer;
     } catch (cause) {
-      if (cause instanceof errors.ResponseExceededMaxSizeError)
+      if (cause instanceof AnswerTooLarge)
         throw new UpstreamUnavailable("Keycloak's answer is too large", "noVerdict", cause);
       // A request that cannot even be written says nothing of Keycloak.
       if (!(cause instanceof errors.InvalidArgumentError)) breaker.failed();

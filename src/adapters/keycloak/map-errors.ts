@@ -176,13 +176,15 @@ const profileFields = new Map([
   ["lastName", "lastName"],
 ]);
 
+export const invalidName = "holds characters that a name cannot have";
+
 const profileRules = new Map([
   ["error-invalid-email", "must be an e-mail address"],
   ["error-non-ascii-local-part-email", "must have only ASCII characters before the @"],
   ["error-invalid-length", "has the wrong length"],
   ["error-invalid-length-too-short", "is too short"],
   ["error-invalid-length-too-long", "is too long"],
-  ["error-person-name-invalid-character", "holds characters that a name cannot have"],
+  ["error-person-name-invalid-character", invalidName],
   ["error-username-invalid-character", "holds characters that are not allowed"],
   ["error-user-attribute-required", "must not be blank"],
 ]);

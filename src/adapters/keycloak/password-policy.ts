@@ -45,6 +45,7 @@ export function parsePasswordPolicy(policy: string): PasswordPolicy {
     notEmail: rules.has("notEmail"),
     // What must not contain the user name cannot be equal to it either.
     notUsername: rules.has("notUsername") || rules.has("notContainsUsername"),
+    notContainsUsername: rules.has("notContainsUsername"),
     history: count("passwordHistory"),
     blocklist: rules.has("passwordBlacklist"),
     ...(regex && { regex }),
@@ -63,9 +64,14 @@ export function createPasswordPolicies(deps: {
   async function read(): Promise<PasswordPolicy> {
     const readAt = clock.now();
     const found = await admin.get("");
-    if (text(fieldsOf(found)["realm"]) === "")
-      throw new UpstreamUnavailable("Keycloak's realm cannot be read", "noVerdict");
-    const policy = parsePasswordPolicy(text(fieldsOf(found)["passwordPolicy"]));
+    const realm = fieldsOf(found);
+    // Without the role view-realm Keycloak shows a part of it, which is not to be taken for a realm without a policy.
+    if (text(realm["realm"]) === "" || typeof realm["enabled"] !== "boolean")
+      throw new UpstreamUnavailable(
+        "Keycloak's realm cannot be read: does the service account have view-realm?",
+        "noVerdict",
+      );
+    const policy = parsePasswordPolicy(text(realm["passwordPolicy"]));
     kept = { policy, readAt };
     return policy;
   }

@@ -36,7 +36,12 @@ export function createSecondFactors(admin: AdminApi): SecondFactors {
 
   return {
     async hasTotp(userId) {
-      return (await findRepresentation(admin, userId))?.["totp"] === true;
+      const user = await findRepresentation(admin, userId);
+      if (user === undefined) return false;
+      const { totp } = user;
+      if (typeof totp !== "boolean")
+        throw new UpstreamUnavailable("Keycloak's user record does not say whether there is a TOTP", "noVerdict");
+      return totp;
     },
 
     async addTotp(userId, secretBase32, label) {

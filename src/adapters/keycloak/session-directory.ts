@@ -5,6 +5,9 @@ import { isSessionId, isUuid } from "./ids.ts";
 import { fieldsOf, text, texts } from "./json.ts";
 import { unexpectedChange } from "./map-errors.ts";
 
+/** Keycloak lists all of a user's sessions at once, in about 300 bytes each: as many as a monitor opens that never logs out. */
+const maxListBytes = 16 * 1024 * 1024;
+
 function unreadable(): UpstreamUnavailable {
   return new UpstreamUnavailable("Keycloak's list of sessions cannot be read", "noVerdict");
 }
@@ -35,7 +38,7 @@ export function createSessionDirectory(deps: {
   return {
     async listSessions(userId) {
       if (!isUuid(userId)) return [];
-      const found = (await admin.get(`/users/${userId}/sessions`)) ?? [];
+      const found = (await admin.get(`/users/${userId}/sessions`, maxListBytes)) ?? [];
       if (!Array.isArray(found)) throw unreadable();
       return found
         .map((session) => toSessionRecord(session, ownClientIds))

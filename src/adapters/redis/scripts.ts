@@ -22,9 +22,9 @@ function load(...names: readonly string[]): Script {
 /** The scripts of the marks of endings. */
 export function loadEndingScripts() {
   return {
-    begin: load("begin-ending"),
-    finish: load("finish-ending"),
-    look: load("endings", "look-ending"),
+    begin: load("clock", "keep-endings", "begin-ending"),
+    finish: load("clock", "keep-endings", "finish-ending"),
+    look: load("clock", "endings", "look-ending"),
   };
 }
 

@@ -61,7 +61,7 @@ function randomUuid(random: Random): string {
 
 export function createSignupService(deps: {
   readonly admission: Admission;
-  readonly accounts: Pick<AccountDirectory, "createUser" | "passwordPolicy">;
+  readonly accounts: Pick<AccountDirectory, "createUser" | "nameIssues" | "passwordPolicy">;
   readonly outbox: MailOutbox;
   readonly hash: KeyedHash;
   readonly random: Random;
@@ -94,8 +94,11 @@ export function createSignupService(deps: {
     const { firstName, lastName, password } = request;
     const appId = request.client.app.id;
     const email = request.email.toLowerCase();
-    // For a registered address the realm never looks at the password, so the rules are applied here, to everybody.
-    const broken = brokenRules(await accounts.passwordPolicy(), password, "password", { email, username: email });
+    // For a registered address the realm looks at neither names nor password, so the rules are applied here, to everybody.
+    const broken = [
+      ...accounts.nameIssues({ firstName, lastName }),
+      ...brokenRules(await accounts.passwordPolicy(), password, "password", { email, username: email }),
+    ];
     if (broken.length > 0) throw validationError(broken);
     const outcome = await create(request);
     if (outcome.kind === "exists") await outbox.add({ type: "notify", kind: "account-exists", email, appId });

@@ -1,4 +1,5 @@
 import { limits } from "../../contract/limits.ts";
+import { foldEmail } from "../lockout/account-name.ts";
 import type { AccountDirectory } from "../ports/account-directory.ts";
 import type { App, AppRegistry } from "../ports/app-registry.ts";
 import type { IdentityProvider, UserRecord } from "../ports/identity-provider.ts";
@@ -81,7 +82,9 @@ export function createMailJobs(deps: MailJobDeps): DoMailJob {
   }
 
   async function notify(id: string, { kind, email, appId, minutes }: NotifyJob): Promise<MailJobResult> {
-    const user = await recipient(email);
+    // A lock counts look-alikes of an address with it: the account that it locked may be the plain one's.
+    const user =
+      (await recipient(email)) ?? (kind === "account-locked" ? await recipient(foldEmail(email)) : undefined);
     if (user === undefined) return done;
     const appName = apps.find(appId)?.displayName ?? appId;
     const { email: to, firstName } = user;

@@ -1,4 +1,3 @@
-import { foldEmail } from "../lockout/account-name.ts";
 import { refusalError } from "../lockout/attempt-runner.ts";
 import type { Admission, Bucket } from "../ports/admission.ts";
 import type { KeyedHash } from "../ports/keyed-hash.ts";
@@ -22,8 +21,11 @@ export function mailBucket(
   kind: keyof typeof mailRates,
   email: string,
 ): Bucket {
+  // By the address as accounts are looked up for mails, exactly. By its fold, whoever writes look-alikes of an address would
+  // use up its mails, which go to none of them.
+  const address = email.trim().toLowerCase();
   // An account's policy like that of logins, so that no header shows it; another subject, so that mails block no login.
-  return { ...limits.account(hash(`mail-${kind}`, foldEmail(email))), ...mailRates[kind] };
+  return { ...limits.account(hash(`mail-${kind}`, address)), ...mailRates[kind] };
 }
 
 /**

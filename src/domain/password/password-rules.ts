@@ -38,7 +38,9 @@ export function brokenRules(
     if (count(password, pattern) < minimum) messages.push(`must contain at least ${countOf(minimum, name)}`);
   }
   const folded = password.toLowerCase();
+  const username = owner.username.toLowerCase();
   if (policy.notEmail && folded === owner.email.toLowerCase()) messages.push("must not be the e-mail address");
-  else if (policy.notUsername && folded === owner.username.toLowerCase()) messages.push("must not be the user name");
+  else if (policy.notUsername && folded === username) messages.push("must not be the user name");
+  else if (policy.notContainsUsername && folded.includes(username)) messages.push("must not contain the user name");
   return messages.map((message) => ({ path, message }));
 }

@@ -31,6 +31,7 @@ export interface PasswordPolicy {
   readonly minSpecial: number;
   readonly notEmail: boolean;
   readonly notUsername: boolean;
+  readonly notContainsUsername: boolean;
   /** How many former passwords are refused. */
   readonly history: number;
   readonly blocklist: boolean;
@@ -40,6 +41,8 @@ export interface PasswordPolicy {
 /** Creates and changes users at the identity provider. Methods throw UpstreamUnavailable as in `IdentityProvider`. */
 export interface AccountDirectory {
   createUser(account: NewAccount): Promise<CreateOutcome>;
+  /** What `createUser` would refuse of the names of a new address, known without asking. */
+  nameIssues(names: Pick<NewAccount, "firstName" | "lastName">): readonly ValidationIssue[];
   /** Marks the address as verified and drops the VERIFY_EMAIL action; false when the user is gone or has another address now. */
   markEmailVerified(userId: string, email: string): Promise<boolean>;
   setPassword(userId: string, password: string): Promise<SetPasswordOutcome>;

@@ -12,6 +12,9 @@ import { isLive } from "./live-session.ts";
  */
 const pauseMs = 250;
 
+/** How many sessions are ended a second time at once. */
+const endAtOnce = 8;
+
 /** How often an ending that is under way is looked at again. One that was cut off stays under way until its mark ends. */
 const maxLooks = 20;
 
@@ -71,7 +74,10 @@ export function createSessionEndings(deps: {
   async function endForGood(sessionIds: readonly string[]): Promise<void> {
     if (sessionIds.length === 0) return;
     await clock.sleep(pauseMs);
-    for (const sessionId of sessionIds) await identityProvider.endSession(sessionId);
+    for (let first = 0; first < sessionIds.length; first += endAtOnce) {
+      const some = sessionIds.slice(first, first + endAtOnce);
+      await Promise.all(some.map((sessionId) => identityProvider.endSession(sessionId)));
+    }
   }
 
   /** Waits for an ending under way: until it is over, the list may still show what it ends. */

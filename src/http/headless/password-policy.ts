@@ -55,6 +55,10 @@ export function createPasswordPolicyOperation({ services, respond }: HeadlessDep
     route,
     auth: "client",
     limitsCharged: "beforeHandler",
-    mount: (app) => app.openapi(route, async (c) => respond.send(c, route, 200, await services.password.policy())),
+    mount: (app) =>
+      app.openapi(route, async (c) => {
+        const { notContainsUsername: _, ...policy } = await services.password.policy();
+        return respond.send(c, route, 200, policy);
+      }),
   };
 }

@@ -53,6 +53,19 @@ describe("createUser", () => {
     });
   });
 
+  it("knows by itself which characters the realm refuses in names", async () => {
+    const asked = [...` -'.,@_:+0Éß王\u0301<>&"$%!#?§;*~/\\|^=[]{}()\u2028\u2029\u0085`].map(async (character) => {
+      const names = { firstName: "Zoë", lastName: `a${character}b` };
+      const outcome = await provider.createUser(newAccount(names));
+      const issues = outcome.kind === "invalid" ? outcome.issues : [];
+      return { character, said: provider.nameIssues(names), issues };
+    });
+    const answers = await Promise.all(asked);
+    for (const { character, said, issues } of answers)
+      expect({ character, issues: said }).toEqual({ character, issues });
+    expect(new Set(answers.map(({ issues }) => issues.length))).toEqual(new Set([0, 1]));
+  });
+
   it("tells that an address is taken, in any case", async () => {
     const { email } = await createUser();
     expect(await provider.createUser(newAccount({ email }))).toEqual({ kind: "exists" });

@@ -178,4 +178,40 @@ describe("admin calls", () => {
     upstream.behave = answer(json(200, {}));
     await expect(provider.findUserByEmail("jane@example.com")).rejects.toMatchObject({ fate: "noVerdict" });
   });
+
+  // Threat: what a record does not say is read as "no", and a user who has a TOTP is given another one without a code.
+  it("refuse a record that does not say whether there is a TOTP", async () => {
+    for (const totp of [undefined, null, "true", 1]) {
+      upstream.behave = answer(json(200, { ...user, totp }));
+      await expect(provider.hasTotp(userId)).rejects.toMatchObject({ fate: "noVerdict" });
+    }
+    upstream.behave = answer(json(200, { ...user, totp: true }));
+    expect(await provider.hasTotp(userId)).toBe(true);
+  });
+
+  // Fault: without the role view-realm Keycloak shows a part of the realm, which has no policy.
+  it("refuse a part of the realm as a realm without a policy", async () => {
+    upstream.behave = answer(json(200, { realm: "headgate" }));
+    await expect(provider.passwordPolicy()).rejects.toMatchObject({ fate: "noVerdict" });
+    upstream.behave = answer(json(200, { realm: "headgate", enabled: true, passwordPolicy: "length(9)" }));
+    expect(await provider.passwordPolicy()).toMatchObject({ minLength: 9 });
+  });
+
+  // Threat: an intruder opens so many sessions that the owner's reset, which reads them, can never end them.
+  it("read the list of ten thousand sessions, and no other answer of that length", async () => {
+    const sessions = Array.from({ length: 10_000 }, (_, index) => ({
+      id: `session-${index}`.padEnd(24, "x"),
+      username: user.username,
+      userId,
+      ipAddress: "203.0.113.7",
+      start: 1_000,
+      lastAccess: 1_000 + index,
+      clients: { "5f1dcdbd-6ec4-4f1c-9b3e-2a5a3d6f0a11": "cca_demo" },
+    }));
+    upstream.behave = answer(json(200, sessions));
+    const listed = await provider.listSessions(userId);
+    expect(listed).toHaveLength(10_000);
+    expect(listed[0]).toMatchObject({ clientIds: ["cca_demo"], lastActiveAt: 10_999 });
+    await expect(provider.findUserByEmail("jane@example.com")).rejects.toThrow("too large");
+  });
 });

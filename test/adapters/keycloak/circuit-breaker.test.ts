@@ -126,7 +126,7 @@ it("stays open while the realm answers and the token endpoint does not", async (
   upstream.seen.length = 0;
   await probe((request, response) => (request.method === "GET" ? alive : rejecting)(request, response));
   expect(paths()).toEqual([probePath, grantPath]);
-  expect(upstream.seen[1]?.form.get("username")).toBe("circuit-trial@headgate.invalid");
+  expect(upstream.seen[1]?.form.get("username")).toMatch(/^circuit-trial-[0-9a-f-]{36}@headgate\.invalid$/);
   expect(upstream.seen[1]?.form.has("password")).toBe(false);
   upstream.behave = rejecting;
   expect(await fateOfLogin()).toBe("rejected");

@@ -14,6 +14,7 @@ const none = {
   minSpecial: 0,
   notEmail: false,
   notUsername: false,
+  notContainsUsername: false,
   history: 0,
   blocklist: false,
 };
@@ -52,7 +53,12 @@ describe("a realm's policy", () => {
     ["digits", { minDigits: 1 }, "none", "must contain at least 1 digit"],
     ["specialChars(3)", { minSpecial: 3 }, "none", "must contain at least 3 special characters"],
     ["notUsername(undefined)", { notUsername: true }, email, "must not be the user name"],
-    ["notContainsUsername(undefined)", { notUsername: true }, `x${email}x`, "must not contain the user name"],
+    [
+      "notContainsUsername(undefined)",
+      { notUsername: true, notContainsUsername: true },
+      `x${email}x`,
+      "must not contain the user name",
+    ],
     ["notEmail(undefined)", { notEmail: true }, email, "must not be the e-mail address"],
     ["regexPattern(^[a-z()]+$)", { regex: "^[a-z()]+$" }, "1", "must match the pattern of the password policy"],
     [
@@ -162,13 +168,13 @@ describe("refusals that this server does not give by itself", () => {
   });
 
   it("is not asked about the policy more than once in 30 seconds, however many ask", async () => {
-    behaviour = json(200, { realm, passwordPolicy: "length(9)" });
+    behaviour = json(200, { realm, enabled: true, passwordPolicy: "length(9)" });
     const reads = () => upstream.seen.filter(({ method }) => method === "GET").length;
     await Promise.all(Array.from({ length: 10 }, () => provider.passwordPolicy()));
     now += 29_999;
     await provider.passwordPolicy();
     expect(reads()).toBe(1);
-    behaviour = json(200, { realm, passwordPolicy: "length(10)" });
+    behaviour = json(200, { realm, enabled: true, passwordPolicy: "length(10)" });
     now += 1;
     expect(await provider.passwordPolicy()).toMatchObject({ minLength: 10 });
     expect(reads()).toBe(2);
@@ -179,7 +185,7 @@ describe("refusals that this server does not give by itself", () => {
       behaviour = wrong;
       await expect(provider.passwordPolicy()).rejects.toMatchObject({ fate: "noVerdict" });
     }
-    behaviour = json(200, { realm });
+    behaviour = json(200, { realm, enabled: true });
     expect(await provider.passwordPolicy()).toEqual(none);
   });
 });

@@ -16,7 +16,7 @@ local refusal = refusalOf(buckets, false, micros) or refusalOf(buckets, true, mi
 if refusal then return { refusal, statesOf(buckets, micros) } end
 chargeBuckets(buckets, 1, micros)
 
-if value then return { { 'replayed', value, endingState(KEYS[#KEYS]) }, statesOf(buckets, micros) } end
+if value then return { { 'replayed', value, endingState(KEYS[#KEYS], now) }, statesOf(buckets, micros) } end
 
 local answer = enterGate(state, waiter, tonumber(ARGV[5]), tonumber(ARGV[6]), now)
 saveState(state, now)

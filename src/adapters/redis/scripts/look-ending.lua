@@ -1,3 +1,3 @@
 -- KEYS: endings.
 
-return endingState(KEYS[1])
+return endingState(KEYS[1], clockMs())

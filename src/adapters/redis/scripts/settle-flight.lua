@@ -5,7 +5,7 @@
 local ttlMs, value = ARGV[4], ARGV[5]
 local now = clockMs()
 local state = loadState(redis.call('GET', KEYS[1]), now)
-if not state.holder or state.holder.id ~= ARGV[3] then return endingState(KEYS[3]) end
+if not state.holder or state.holder.id ~= ARGV[3] then return endingState(KEYS[3], now) end
 
 if value then
   redis.call('SET', KEYS[2], value, 'PX', ttlMs)
@@ -17,4 +17,4 @@ if value then
 end
 freeGate(state, now, now)
 saveState(state, now)
-return endingState(KEYS[3])
+return endingState(KEYS[3], now)

@@ -12,7 +12,7 @@ function setUp(options: { hideExisting?: boolean; capacity?: PasswordCapacity } 
   const world = { ...createGatewayWorld(), ...(options.capacity && { capacity: options.capacity }) };
   const { directory: accounts } = world;
   const service = createSignupService({ ...world, accounts, hideExisting: options.hideExisting ?? false });
-  const signup = (change: { email?: string; password?: string } = {}) =>
+  const signup = (change: { email?: string; password?: string; firstName?: string } = {}) =>
     service.signup({
       client: clientOf(appOne),
       email,
@@ -144,15 +144,18 @@ describe("signup that hides existing accounts", () => {
     expect(await took(1_180, false)).toBe(2_000);
   });
 
-  test("applies the password rules to registered addresses too, and takes as long for it", async () => {
+  test.each([
+    ["the password rules", { password: "short" }, "password"],
+    ["what names may hold", { firstName: "a#" }, "firstName"],
+  ])("applies %s to registered addresses too, and takes as long for it", async (_what, field, path) => {
     const refusal = async (exists: boolean) => {
       const { signup, directory, clock } = setUp({ hideExisting: true });
       if (exists) directory.add({});
-      const error: unknown = await signup({ password: "short" }).catch((thrown: unknown) => thrown);
+      const error: unknown = await signup(field).catch((thrown: unknown) => thrown);
       return { error, slept: clock.sleeps, called: directory.faults.calls };
     };
     const known = await refusal(true);
-    expect(known.error).toMatchObject({ code: "VALIDATION_ERROR", issues: [{ path: "password" }] });
+    expect(known.error).toMatchObject({ code: "VALIDATION_ERROR", issues: [{ path }] });
     expect(known).toEqual(await refusal(false));
     expect(known.called).not.toContain("createUser");
     expect(known.slept).toEqual([1_000]);

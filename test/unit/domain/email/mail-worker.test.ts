@@ -148,6 +148,16 @@ describe("notices", () => {
     ]);
   });
 
+  // Threat: guesses under a look-alike of the address lock its account, and the owner is never told.
+  test("of a lock go to the plain address where the typed one is nobody's; others go to the typed one only", async () => {
+    const { run, directory, mailer } = setUp();
+    directory.add({});
+    await run({ ...locked, email: "j\u00e1ne@example.com" });
+    expect(mailer.sent.map(({ mail }) => mail)).toMatchObject([{ kind: "account-locked", to: "jane@example.com" }]);
+    await run({ ...locked, kind: "password-changed", email: "j\u00e1ne@example.com" });
+    expect(mailer.sent).toHaveLength(1);
+  });
+
   test("a resend has the same Message-ID", async () => {
     const { run, directory, mailer, worker, clock } = setUp();
     directory.add({});

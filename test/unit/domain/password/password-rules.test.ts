@@ -11,6 +11,7 @@ const none: PasswordPolicy = {
   minSpecial: 0,
   notEmail: false,
   notUsername: false,
+  notContainsUsername: false,
   history: 5,
   blocklist: true,
   regex: "^never$",
@@ -44,6 +45,7 @@ describe("each rule at its border", () => {
     [{ minSpecial: 2 }, "a_ b", "a_b1"],
     [{ notEmail: true }, "jane@example.co", "Jane@Example.com"],
     [{ notUsername: true }, "jane2", "JANE"],
+    [{ notContainsUsername: true }, "jan2", "1Jane2"],
   ])("%o", (policy, kept, broken) => {
     expect(messages(policy, kept)).toEqual([]);
     expect(messages(policy, broken)).toHaveLength(1);
