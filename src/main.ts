@@ -64,10 +64,9 @@ async function start(): Promise<void> {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, "stopping");
-    const { finished } = await server.close(config.HEADGATE_SHUTDOWN_TIMEOUT_MS);
-    // Mails that are on their way end first; what waits stays in the outbox.
+    // Mails that are on their way end; what waits stays in the outbox.
     stopMail.abort();
-    await mailStopped;
+    const [{ finished }] = await Promise.all([server.close(config.HEADGATE_SHUTDOWN_TIMEOUT_MS), mailStopped]);
     apps.close();
     await adapters.close();
     log.info({ finished }, "stopped");
@@ -102,14 +101,22 @@ async function withMailQueue<T>(command: (deps: MailCommandDeps) => Promise<T>):
       "HEADGATE_REDIS_URL: the embedded store belongs to its gateway's process; nobody else can look into it",
     ]);
   }
-  const connection = connectRedis({ url: config.HEADGATE_REDIS_URL });
+  let away: Error | undefined;
+  const connection = connectRedis({
+    url: config.HEADGATE_REDIS_URL,
+    onAvailability: (_available, error) => {
+      away = error;
+    },
+  });
   try {
     await answering(connection);
     const queue = createOutbox(config, connection);
     return await command({ queue, print: (text) => process.stdout.write(text), now: systemClock.now() });
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
-    throw new ConfigError(["HEADGATE_REDIS_URL: the store does not answer"]);
+    // Of what Redis or the system says, the code alone: WRONGPASS, NOPERM, ECONNREFUSED.
+    const [code] = /\b[A-Z]{4,20}\b/.exec(`${error.message} ${away?.message}`) ?? [];
+    throw new ConfigError([`HEADGATE_REDIS_URL: the store does not answer${code === undefined ? "" : ` (${code})`}`]);
   } finally {
     await connection.close();
   }

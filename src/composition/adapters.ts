@@ -87,7 +87,7 @@ async function openStore(config: Config, log: Logger) {
 }
 
 function openKeycloak(config: Config, log: Logger) {
-  const realmUrl = `${config.HEADGATE_KEYCLOAK_URL.replace(/\/+$/, "")}/realms/${config.HEADGATE_KEYCLOAK_REALM}`;
+  const realmUrl = `${config.HEADGATE_KEYCLOAK_URL}/realms/${config.HEADGATE_KEYCLOAK_REALM}`;
   return createKeycloakIdentityProvider({
     url: config.HEADGATE_KEYCLOAK_URL,
     realm: config.HEADGATE_KEYCLOAK_REALM,

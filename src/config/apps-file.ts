@@ -50,7 +50,8 @@ export function readAppsFile(path: string): ReadonlyMap<string, ConfiguredApp> {
   try {
     content = JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
-    const why = error instanceof SyntaxError ? "is not JSON" : "cannot be read";
+    const { code = "" } = error as NodeJS.ErrnoException;
+    const why = error instanceof SyntaxError ? "is not JSON" : `cannot be read (${code})`;
     throw new ConfigError([`HEADGATE_APPS_FILE: the file ${why}`]);
   }
   const parsed = appsFile.safeParse(content);

@@ -20,7 +20,9 @@ const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"]
  * The variables, each with its rule and default. `headgate check-config` checks the same table.
  */
 const environment = z.object({
-  NODE_ENV: z.string().default("development"),
+  NODE_ENV: z
+    .enum(["production", "development", "test"], "must be production, development or test")
+    .default("development"),
   HEADGATE_HOST: text().default("127.0.0.1"),
   HEADGATE_PORT: integer({ min: 0, max: 65_535, default: 8787 }),
   HEADGATE_SECRET: z.string().min(32, "must have 32 characters or more"),
@@ -89,13 +91,17 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   const problems: string[] = [];
 
   const known = environment.shape as Record<string, unknown>;
-  for (const name of Object.keys(given)) {
-    if (name.startsWith("HEADGATE_") && !(name in known) && !reserved.has(name)) problems.push(`${name} is not known`);
+  for (const [name, value] of Object.entries(given)) {
+    if (!name.startsWith("HEADGATE_") || name in known || reserved.has(name) || isServiceLink(name, value)) continue;
+    problems.push(`${name} is not known`);
   }
   const parsed = environment.safeParse(given);
   for (const issue of parsed.error?.issues ?? []) {
     const name = String(issue.path[0]);
-    problems.push(`${name} ${name in given ? issue.message : "is missing"}`);
+    const link = isLink(given[name] ?? "")
+      ? "; Kubernetes has set it for a Service: use enableServiceLinks: false"
+      : "";
+    problems.push(`${name} ${name in given ? issue.message : "is missing"}${link}`);
   }
   if (given["NODE_ENV"] === "production" && given["HEADGATE_REDIS_URL"] === "embedded") {
     problems.push(
@@ -109,6 +115,15 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(parsed.data);
 }
+
+/** Whether Kubernetes has set a variable to tell of a Service whose name begins with `headgate`. */
+function isServiceLink(name: string, value = ""): boolean {
+  return (
+    /_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name) || isLink(value)
+  );
+}
+
+const isLink = (value: string) => /^(tcp|udp|sctp):\/\//.test(value);
 
 /** Variables of the local environment that a gateway may find set and does not use. */
 const reserved: ReadonlySet<string> = new Set(["HEADGATE_CACHE_DIR", "HEADGATE_KEYCLOAK_ARCHIVE"]);

@@ -26,12 +26,14 @@ export const url = (protocols: readonly string[]) =>
       `must be a URL with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
     );
 
-/** An http or https address that paths are added to. */
+/** An http or https address that paths are added to; without the slashes that it may end in. */
 export const baseUrl = () =>
-  url(["http:", "https:"]).refine((value) => {
-    const parsed = URL.parse(value);
-    return parsed === null || `${parsed.username}${parsed.password}${parsed.search}${parsed.hash}` === "";
-  }, "must have no user, query or fragment");
+  url(["http:", "https:"])
+    .refine((value) => {
+      const parsed = URL.parse(value);
+      return parsed === null || `${parsed.username}${parsed.password}${parsed.search}${parsed.hash}` === "";
+    }, "must have no user, query or fragment")
+    .transform((value) => value.replace(/\/+$/, ""));
 
 /** `requests/seconds`; the limiter counts in whole microseconds, so that more than a million a second would be no limit. */
 export const rate = (fallback: string) =>

@@ -4,6 +4,8 @@ import type { Socket } from "node:net";
 interface Exchange {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
+  /** The one before it on the same connection, if that had not ended when this one began. */
+  readonly before: Exchange | undefined;
 }
 
 /** The open connections of a server and what each is busy with. */
@@ -12,6 +14,8 @@ export interface Connections {
   begin(incoming: IncomingMessage, outgoing: ServerResponse): void;
   /** The unfinished exchange of a connection: its answer is not out, or its request has not come to its end. */
   current(socket: Socket): Exchange | undefined;
+  /** The latest exchange of a connection whose request is complete and whose answer is not out. */
+  answering(socket: Socket): Exchange | undefined;
   /** Lets every exchange finish and closes each connection after its last one. */
   drain(): void;
 }
@@ -37,7 +41,8 @@ export function trackConnections(server: Server): Connections {
   return {
     begin(incoming, outgoing) {
       const { socket } = incoming;
-      exchanges.set(socket, { incoming, outgoing });
+      const before = exchanges.get(socket);
+      exchanges.set(socket, { incoming, outgoing, before: before?.outgoing.closed ? undefined : before });
       if (draining) closeAfter(outgoing);
       outgoing.once("close", () => {
         // Its headers may have been out before the draining began: then the connection is idle now, not closed.
@@ -47,6 +52,11 @@ export function trackConnections(server: Server): Connections {
     current(socket) {
       const latest = exchanges.get(socket);
       return latest?.outgoing.closed && latest.incoming.complete ? undefined : latest;
+    },
+    answering(socket) {
+      let exchange = exchanges.get(socket);
+      while (exchange !== undefined && !exchange.incoming.complete) exchange = exchange.before;
+      return exchange?.outgoing.closed ? undefined : exchange;
     },
     drain() {
       draining = true;

@@ -87,6 +87,13 @@ export async function startServer(options: {
     logUnreadable(log, requestId, status, undefined);
     outgoing.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) }).end(body);
   }
+  /** Requests that are worked on, whether their callers are still there or not. */
+  let underWay = 0;
+  let allServed: (() => void) | undefined;
+  function served(): void {
+    underWay -= 1;
+    if (underWay === 0) allServed?.();
+  }
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     connections.begin(incoming, outgoing);
     // Whoever stands before this server may have gone by the other one. RFC 9112 section 3.2.
@@ -97,7 +104,8 @@ export async function startServer(options: {
       outgoing.setHeader("Connection", "close");
       return refuse(outgoing, (requestId) => unreadableRequest(undefined, requestId));
     }
-    return listener(incoming, outgoing);
+    underWay += 1;
+    void listener(incoming, outgoing).then(served, served);
   };
   server.on("request", handle);
   // An expectation that this server does not know is ignored.
@@ -118,15 +126,15 @@ export async function startServer(options: {
   });
 
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    const exchange = connections.current(socket);
-    if (!socket.writable || error.code === "ECONNRESET" || exchange?.outgoing.headersSent) {
+    if (!socket.writable || error.code === "ECONNRESET" || connections.current(socket)?.outgoing.headersSent) {
       socket.destroy();
       return;
     }
-    if (exchange?.incoming.complete) {
+    const answering = connections.answering(socket);
+    if (answering !== undefined) {
       // What cannot be read came behind a request that is being answered: that answer goes out, then the connection ends.
-      exchange.outgoing.setHeader("Connection", "close");
-      exchange.outgoing.once("close", () => socket.destroySoon());
+      if (!answering.outgoing.headersSent) answering.outgoing.setHeader("Connection", "close");
+      answering.outgoing.once("close", () => socket.destroySoon());
       return;
     }
     const requestId = newRequestId(random);
@@ -141,16 +149,21 @@ export async function startServer(options: {
     host: address,
     port: bound,
     async close(timeoutMs) {
-      let finished = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       connections.drain();
+      const { promise: late, resolve: cutOff } = Promise.withResolvers<{ finished: boolean }>();
       const timer = setTimeout(() => {
-        finished = false;
         server.closeAllConnections();
+        cutOff({ finished: false });
       }, timeoutMs);
-      await closed;
+      // A caller that has hung up leaves work behind that must not be torn off: an attempt, a session, a link.
+      const done = closed.then(async () => {
+        if (underWay > 0) await new Promise<void>((resolve) => (allServed = resolve));
+        return { finished: true };
+      });
+      const outcome = await Promise.race([done, late]);
       clearTimeout(timer);
-      return { finished };
+      return outcome;
     },
   };
 }

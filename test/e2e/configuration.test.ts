@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { callApi } from "../support/api.ts";
 import { gatewayEnv, runHeadgate, startGateway } from "../support/gateway.ts";
 import { createUser, demoApp, secondApp } from "../support/keycloak.ts";
+import { startRedis } from "../support/redis.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-config-"));
 const env = (more: Record<string, string>) => gatewayEnv({ redisUrl: "embedded", env: more });
@@ -62,6 +63,21 @@ test.each([[[]], [["fly"]], [["start", "now"]]])("the arguments %j are refused w
   const { code, output } = await runHeadgate(args, env({}));
   expect(code).toBe(2);
   expect(output).toContain("Usage: headgate <command>");
+});
+
+test.each([
+  ["is away", "redis://127.0.0.1:1", "ECONNREFUSED"],
+  ["wants another password", "redis://:wrong@127.0.0.1:PORT", "WRONGPASS"],
+])("mail list says why, when the store %s", async (_what, url, reason) => {
+  const redis = await startRedis({ args: ["--requirepass", "right"] });
+  const { code, output } = await runHeadgate(
+    ["mail", "list"],
+    env({ HEADGATE_REDIS_URL: url.replace("PORT", `${redis.port}`) }),
+  );
+  await redis.stop();
+  expect(code).toBe(1);
+  expect(output).toContain(`HEADGATE_REDIS_URL: the store does not answer (${reason})`);
+  expect(output).not.toContain("wrong");
 });
 
 test("the apps file is followed without a restart, and a broken one changes nothing", async () => {

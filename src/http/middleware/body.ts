@@ -58,14 +58,16 @@ function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Uint8Arr
       if (!incoming.readableEnded) reject(validationError([{ path: "", message: "was not received completely" }]));
     };
     if (incoming.destroyed) return incomplete();
-    incoming.on("data", (chunk: Buffer) => {
+    const take = (chunk: Buffer) => {
       size += chunk.length;
       chunks.push(chunk);
       if (size <= maxBytes) return;
-      // What still comes is the server's to drop.
+      // What still comes is the server's to drop: a listener that stays would take it back each time.
+      incoming.off("data", take);
       incoming.pause();
       reject(new AuthError("PAYLOAD_TOO_LARGE"));
-    });
+    };
+    incoming.on("data", take);
     incoming.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     incoming.on("error", incomplete);
     incoming.on("close", incomplete);

@@ -84,7 +84,7 @@ describe("reading", () => {
 
   test("a file that is not there is a problem of the variable", () => {
     expect(() => readAppsFile(join(folder, "missing.json"))).toThrow(
-      new ConfigError(["HEADGATE_APPS_FILE: the file cannot be read"]),
+      new ConfigError(["HEADGATE_APPS_FILE: the file cannot be read (ENOENT)"]),
     );
   });
 
@@ -145,7 +145,7 @@ describe("following", () => {
     rmSync(path);
     expect(await reported(2)).toMatchObject({
       level: "error",
-      fields: { problems: ["HEADGATE_APPS_FILE: the file cannot be read"] },
+      fields: { problems: ["HEADGATE_APPS_FILE: the file cannot be read (ENOENT)"] },
     });
     expect(apps.find("cca_a")?.id).toBe("cca_a");
   });

@@ -168,8 +168,10 @@ describe("rules", () => {
   });
 
   test.each(["HEADGATE_KEYCLOAK_URL", "HEADGATE_KEYCLOAK_ISSUER"])("%s is a plain http or https address", (name) => {
-    for (const value of ["http://localhost:8180", "https://id.example.com/auth/", "http://[::1]:8180"]) {
+    for (const value of ["http://localhost:8180", "https://id.example.com/auth", "http://[::1]:8180"]) {
       expect(read({ [name]: value })).toHaveProperty(name, value);
+      // Keycloak's issuer has no slash at its end, and tokens name it to the letter.
+      expect(read({ [name]: `${value}/` })).toHaveProperty(name, value);
     }
     for (const value of ["localhost:8180", "ftp://localhost", "//localhost", "keycloak", "javascript:alert(1)"]) {
       expect(problems({ [name]: value })).toEqual([`${name} must be a URL with http:// or https://`]);
@@ -252,6 +254,30 @@ describe("rules", () => {
         { numRuns: 5_000 },
       );
     });
+  });
+
+  // Threat: a misspelt "production" serves with the settings of development.
+  test("the mode is one of three", () => {
+    for (const mode of ["production", "development", "test"]) expect(problems({ NODE_ENV: mode })).toEqual([]);
+    for (const mode of ["prod", "Production"])
+      expect(problems({ NODE_ENV: mode })).toEqual(["NODE_ENV must be production, development or test"]);
+  });
+
+  test("what Kubernetes sets for Services of that name is passed over, but not where it hides a variable", () => {
+    const links = {
+      HEADGATE_SERVICE_HOST: "10.0.0.1",
+      HEADGATE_SERVICE_PORT: "8787",
+      HEADGATE_SERVICE_PORT_HTTP: "8787",
+      HEADGATE_PORT_8787_TCP: "tcp://10.0.0.1:8787",
+      HEADGATE_PORT_8787_TCP_ADDR: "10.0.0.1",
+      HEADGATE_REDIS_SERVICE_HOST: "10.0.0.2",
+      HEADGATE_REDIS_PORT: "tcp://10.0.0.2:6379",
+    };
+    expect(problems(links)).toEqual([]);
+    expect(problems({ HEADGATE_PORT: "tcp://10.0.0.1:8787" })).toEqual([
+      "HEADGATE_PORT must be a whole number; Kubernetes has set it for a Service: use enableServiceLinks: false",
+    ]);
+    expect(problems({ HEADGATE_REDIS_HOST: "10.0.0.2" })).toEqual(["HEADGATE_REDIS_HOST is not known"]);
   });
 
   // Threat: a production gateway whose lockouts are forgotten at every restart and shared with no other instance.
