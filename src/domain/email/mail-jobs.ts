@@ -82,9 +82,10 @@ export function createMailJobs(deps: MailJobDeps): DoMailJob {
   }
 
   async function notify(id: string, { kind, email, appId, minutes }: NotifyJob): Promise<MailJobResult> {
+    const plain = foldEmail(email);
     // A lock counts look-alikes of an address with it: the account that it locked may be the plain one's.
-    const user =
-      (await recipient(email)) ?? (kind === "account-locked" ? await recipient(foldEmail(email)) : undefined);
+    const orPlain = kind === "account-locked" && plain !== email.toLowerCase();
+    const user = (await recipient(email)) ?? (orPlain ? await recipient(plain) : undefined);
     if (user === undefined) return done;
     const appName = apps.find(appId)?.displayName ?? appId;
     const { email: to, firstName } = user;
