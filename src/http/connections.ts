@@ -4,8 +4,8 @@ import type { Socket } from "node:net";
 interface Exchange {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
-  /** The one before it on the same connection, if that had not ended when this one began. */
-  readonly before: Exchange | undefined;
+  /** The one before it on the same connection, while this one's answer is not out: answers go out in order. */
+  before: Exchange | undefined;
 }
 
 /** The open connections of a server and what each is busy with. */
@@ -41,10 +41,12 @@ export function trackConnections(server: Server): Connections {
   return {
     begin(incoming, outgoing) {
       const { socket } = incoming;
-      const before = exchanges.get(socket);
-      exchanges.set(socket, { incoming, outgoing, before: before?.outgoing.closed ? undefined : before });
+      const exchange: Exchange = { incoming, outgoing, before: exchanges.get(socket) };
+      exchanges.set(socket, exchange);
       if (draining) closeAfter(outgoing);
       outgoing.once("close", () => {
+        // Else a connection that always has a request under way would keep all of its former ones.
+        exchange.before = undefined;
         // Its headers may have been out before the draining began: then the connection is idle now, not closed.
         if (draining) setImmediate(() => server.closeIdleConnections());
       });

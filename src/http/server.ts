@@ -105,7 +105,7 @@ export async function startServer(options: {
       return refuse(outgoing, (requestId) => unreadableRequest(undefined, requestId));
     }
     underWay += 1;
-    void listener(incoming, outgoing).then(served, served);
+    void listener(incoming, outgoing).finally(served);
   };
   server.on("request", handle);
   // An expectation that this server does not know is ignored.

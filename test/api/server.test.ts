@@ -103,13 +103,13 @@ describe("what is not HTTP", () => {
 });
 
 /** Logins wait for the returned function. */
-function holdLogins(): () => void {
+function holdLogins({ behaviour, events } = gateway): () => void {
   const release = Promise.withResolvers<void>();
-  gateway.behaviour.login = async () => {
+  behaviour.login = async () => {
     await release.promise;
     return { kind: "tokens", tokens };
   };
-  gateway.events.splice(0);
+  events.splice(0);
   return release.resolve;
 }
 
@@ -237,11 +237,7 @@ describe("slow clients", () => {
 describe("shutdown", () => {
   async function startBusy() {
     const busy = await startGateway();
-    const release = Promise.withResolvers<void>();
-    busy.behaviour.login = async () => {
-      await release.promise;
-      return { kind: "tokens", tokens };
-    };
+    const release = holdLogins(busy);
     const answer = send(busy, sampleOf("login"), { headers: { connection: undefined } });
     await expect.poll(() => busy.events).toContain("login");
     return { busy, release, answer };
@@ -258,7 +254,7 @@ describe("shutdown", () => {
     const closing = busy.server.close(10_000);
     await Promise.all([idle.closed(), silent.closed()]);
     await expect(openAndAsk(busy.server.port)).rejects.toThrow();
-    release.resolve();
+    release();
     const { status, headers } = await answer;
     expect(status).toBe(200);
     expect(headers.get("connection")).toBe("close");
@@ -285,21 +281,19 @@ describe("shutdown", () => {
   // gate shut, its session open.
   test("waits also for what is done for a caller that has hung up", async () => {
     const busy = await startGateway();
-    const release = Promise.withResolvers<void>();
-    let done = false;
-    busy.behaviour.login = async () => {
-      await release.promise;
-      done = true;
-      return { kind: "tokens", tokens };
-    };
+    const release = holdLogins(busy);
+    let released = false;
     const connection = await openConnection(busy);
     connection.write(whole);
     await expect.poll(() => busy.events).toContain("login");
     connection.socket.destroy();
     await connection.closed();
-    const closing = busy.server.close(10_000).then((outcome) => ({ ...outcome, done }));
-    setTimeout(release.resolve, 100);
-    expect(await closing).toEqual({ finished: true, done: true });
+    const closing = busy.server.close(10_000).then((outcome) => ({ ...outcome, released }));
+    setTimeout(() => {
+      released = true;
+      release();
+    }, 100);
+    expect(await closing).toEqual({ finished: true, released: true });
   });
 
   test("a request that does not end is cut off after the time-out", async () => {
