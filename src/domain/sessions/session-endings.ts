@@ -76,7 +76,9 @@ export function createSessionEndings(deps: {
     await clock.sleep(pauseMs);
     for (let first = 0; first < sessionIds.length; first += endAtOnce) {
       const some = sessionIds.slice(first, first + endAtOnce);
-      await Promise.all(some.map((sessionId) => identityProvider.endSession(sessionId)));
+      const outcomes = await Promise.allSettled(some.map((sessionId) => identityProvider.endSession(sessionId)));
+      // When all of them have an end: the mark must not be taken away beside one that is still under way.
+      for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     }
   }
 

@@ -5,7 +5,8 @@
 --
 -- holder: id, leaseEnd, grantedAt, follows (the grant of another one), counter (of a counted attempt), formerEnd (of that
 -- count). waiters, first come first served: id, channel, deadline, counter, maxAttempts, lockMs, since. Times are ms of the
--- store's clock. lockMs, how long the lock is; lockedBy, the id of the attempt that locked. To read one: EVAL "return cjson.encode(cmsgpack.unpack(redis.call('GET', KEYS[1])))" 1 <key>.
+-- store's clock. lockMs, how long the lock is; lockedBy, the id of the attempt that locked.
+-- To read one: EVAL "return cjson.encode(cmsgpack.unpack(redis.call('GET', KEYS[1])))" 1 <key>.
 --
 -- A script makes all of its functions anew at each run, and costs more the more code it touches, since Redis has slept before
 -- most runs (docs/performance.md). So a script has only the files that it needs, and what a login that meets nobody does
